@@ -1,0 +1,183 @@
+// The engine's whole interface. The FUSE daemon calls it directly; the gateway calls the same
+// interface through a Unix socket and shared memory (src/ipc). No verb blocks: what can wait
+// takes a completion, which is called exactly once, on the log's thread, an executor's, or the
+// caller's own before the verb returns; so hold no lock across a call that the completion takes.
+// Every function may be called from any thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <topicfs/catalog.h>
+#include <topicfs/completion.h>
+#include <topicfs/types.h>
+
+namespace topicfs {
+
+/// Keeps the bytes that a read or fetch refers to where they are; drop it soon (within 30 s).
+using Pin = std::shared_ptr<const void>;
+
+/// Bytes in pieces, valid while `pin` lives.
+struct Bytes {
+  std::vector<ByteSpan> pieces;
+  size_t size = 0;  ///< sum of the pieces
+  Pin pin;
+};
+
+enum class Ack {
+  buffered,  ///< visible in the file, not yet safe
+  durable,   ///< covered by a sync of the log
+};
+enum class Wait {
+  yes,  ///< when the log is full: wait up to the engine's append timeout
+  no,   ///< when the log is full: kWouldBlock
+};
+
+struct AppendOptions {
+  Ack ack = Ack::durable;
+  Wait wait = Wait::yes;
+};
+
+struct Appended {
+  Offset base_offset;                     ///< of the first record
+  Offset log_start;                       ///< of the partition, at the time
+  TextPosition text_end;                  ///< the partition's text end just behind this append
+  WallMilliseconds log_append_time{-1};   ///< -1 unless message.timestamp.type=LogAppendTime
+};
+
+/// Whether the last line of an append ends in a newline.
+enum class LastLine {
+  complete,
+  unfinished,  ///< becomes a marked record, which shows without a newline
+};
+
+/// A request that may still be waiting for room; 0 when it is answered or can't be cancelled.
+using RequestId = uint64_t;
+
+/// Where a partition begins and ends. Offsets: log_start <= durable_end <= visible_end.
+struct PartitionEnds {
+  Offset log_start;
+  Offset durable_end;           ///< high watermark: what Kafka readers see
+  Offset visible_end;           ///< what the file shows
+  TextPosition text_start;      ///< text position of log_start
+  TextPosition text_end;        ///< text position of visible_end: the file's size
+  int64_t retained_bytes = 0;   ///< stored bytes between log_start and the end, for st_blocks
+  WallMilliseconds modified{0}; ///< time of the last append, mtime
+};
+
+struct Fetched {
+  Bytes batches;            ///< whole v2 batches, the first one contains `from`
+  PartitionEnds ends;       ///< as seen when the batches were chosen
+};
+
+struct TextRead {
+  Bytes text;               ///< starts at the position asked for; empty at the visible end
+  PartitionEnds ends;
+};
+
+struct TimestampedOffset {
+  Offset offset{-1};        ///< -1: no such record
+  int64_t timestamp = -1;   ///< the record's own
+};
+
+enum class OnlyEmpty { yes, no };
+
+/// Told of changes, from the thread that made them: return soon, call back into the engine if
+/// you like, never block.
+class EngineListener {
+ public:
+  virtual ~EngineListener() = default;
+  /// Appends to these partitions have become durable. Once per commit.
+  virtual void on_durable(std::span<const PartitionId>) {}
+  /// The file of this partition has grown.
+  virtual void on_visible(PartitionId) {}
+  /// Created or changed.
+  virtual void on_topic_changed(const TopicPtr&) {}
+  virtual void on_topic_deleted(const TopicPtr&) {}
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // ---- the catalog. Look-ups answer from memory; changes are durable when they are answered.
+
+  virtual TopicPtr find_topic(std::string_view name) = 0;  ///< nullptr: none
+  virtual TopicPtr find_topic(const Uuid& id) = 0;
+  virtual TopicPtr find_topic(TopicNumber number) = 0;
+  virtual std::optional<PartitionPlace> find_partition(PartitionId id) = 0;
+  virtual std::vector<TopicPtr> list_topics() = 0;  ///< sorted by name
+
+  /// kInvalidArgument (name, count, a setting), kExists, kReadOnly.
+  virtual void create_topic(NewTopic topic, Completion<TopicPtr> done) = 0;
+  /// Grow to `total` partitions; the new ones get `ownership`. kNotFound, kInvalidArgument
+  /// (fewer, or too many), kExists (it has `total` or more already), kReadOnly.
+  virtual void add_partitions(const Uuid& topic, int32_t total, Ownership ownership,
+                              Completion<TopicPtr> done) = 0;
+  /// kNotFound; kNotEmpty with OnlyEmpty::yes if any partition has ever held a record.
+  virtual void delete_topic(const Uuid& topic, OnlyEmpty only_empty, Completion<void> done) = 0;
+  /// Set (value) or reset (nullopt) settings. kNotFound, kInvalidArgument (names the setting).
+  virtual void change_settings(const Uuid& topic,
+                               std::map<std::string, std::optional<std::string>> changes,
+                               Completion<TopicPtr> done) = 0;
+  virtual void change_ownership(const Uuid& topic, OwnershipChange change, Completion<TopicPtr> done) = 0;
+  virtual void change_ownership(PartitionId partition, OwnershipChange change,
+                                Completion<TopicPtr> done) = 0;
+  /// Sets what `ends().modified` shows until the next append: utimensat(2). Not durable by itself.
+  virtual void set_modified(PartitionId partition, WallMilliseconds time, Completion<void> done) = 0;
+
+  // ---- appends
+
+  /// Append one RecordBatch v2 as a Kafka producer sent it: validated (kCorrupt: CRC, structure,
+  /// undecodable; kTooLarge: max.message.bytes or max_batch_text; kUnsupported: magic or codec;
+  /// kInvalidArgument: a rule of reference/kafka.md), stamped with its offset, copied before
+  /// `append_batch` returns; `batch` may be memory that another process can write to.
+  /// Also: kNotFound, kWouldBlock, kTimedOut and kFull (no room, retry), kReadOnly (poisoned), kCancelled.
+  virtual RequestId append_batch(PartitionId partition, ByteSpan batch, AppendOptions options,
+                                 Completion<Appended> done) = 0;
+  /// Append lines: each becomes a record without its newline. `pieces` are one text in order, copied
+  /// before the call returns if it is not queued, else when it returns too; all its lines are
+  /// contiguous and recovered whole or not at all. At most kMaxTextAppendBytes. Errors as above.
+  virtual RequestId append_text(PartitionId partition, std::span<const ByteSpan> pieces, LastLine last,
+                                AppendOptions options, Completion<Appended> done) = 0;
+  /// If the append still waits for room, it ends with kCancelled and nothing is written.
+  virtual void cancel(RequestId request) = 0;
+  /// Everything appended to the partition before this call is durable. kReadOnly, kNotFound.
+  virtual void sync(PartitionId partition, Completion<void> done) = 0;
+  /// A block of `count` producer ids that no one was given before; answers the first.
+  virtual void allocate_producer_ids(int32_t count, Completion<int64_t> done) = 0;
+
+  // ---- reads
+
+  virtual Result<PartitionEnds> ends(PartitionId partition) = 0;  ///< kNotFound
+  /// Up to `max_bytes` of text from `from`; empty at the end. From below text_start:
+  /// kOutOfRange. kNotFound, kCorrupt, kUnavailable (the object store).
+  virtual void read_text(PartitionId partition, TextPosition from, size_t max_bytes,
+                         Completion<TextRead> done) = 0;
+  /// Whole durable batches from the one that contains `from`, up to `max_bytes` but at least one;
+  /// empty if `from` is the durable end. kOutOfRange below the log start or above the visible end.
+  virtual void fetch(PartitionId partition, Offset from, size_t max_bytes, Completion<Fetched> done) = 0;
+  /// The first record with a timestamp >= `timestamp` (milliseconds); kMaxTimestamp asks for the
+  /// first record that has the largest one.
+  virtual void find_timestamp(PartitionId partition, int64_t timestamp,
+                              Completion<TimestampedOffset> done) = 0;
+  static constexpr int64_t kMaxTimestamp = -3;
+
+  // ---- the rest
+
+  /// Not called any more when remove_listener has returned.
+  virtual void add_listener(EngineListener* listener) = 0;
+  virtual void remove_listener(EngineListener* listener) = 0;
+  /// Identity of the store: Kafka's cluster id.
+  virtual Uuid store_id() = 0;
+  /// One JSON object: versions, log, pool, objects, caches, errors (topicfsctl(1)).
+  virtual void status(Completion<std::string> done) = 0;
+};
+
+inline constexpr size_t kMaxTextAppendBytes = 2 << 20;
+
+}  // namespace topicfs

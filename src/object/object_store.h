@@ -1,0 +1,67 @@
+// ObjectStore: the seam between the engine and S3, a local directory, or a simulation.
+// Keys are relative to the store's root ("objects/...."), of [A-Za-z0-9._/-]; objects are immutable.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <topicfs/completion.h>
+#include <topicfs/types.h>
+
+namespace topicfs {
+
+struct ObjectRange {
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
+struct ObjectBytes {
+  std::vector<std::byte> bytes;
+  uint64_t object_size = 0;  ///< of the whole object
+};
+
+struct ListedObject {
+  std::string key;
+  uint64_t size = 0;
+};
+
+struct StoreCounters {
+  uint64_t puts = 0, gets = 0, lists = 0, deletes = 0;  ///< requests sent, retries included
+  uint64_t put_bytes = 0, get_bytes = 0;
+  uint64_t errors = 0, retries = 0;
+};
+
+enum class Overwrite {
+  allow,
+  refuse,  ///< kExists if the key exists; kUnsupported where the server has no conditional PUT
+};
+
+/// Thread-safe. No verb blocks. Completions run on a thread of the store's.
+/// Errors of all verbs: kUnavailable (retry later: 5xx, 429, time-outs, network), kDenied
+/// (credentials), kInvalidArgument (bucket, configuration), kNoSpace, kIo, kClosed.
+/// A verb tries once; who calls decides on retries.
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+
+  /// All of `pieces`, which stay valid and unchanged until `done`; durable when answered.
+  virtual void put(std::string key, std::vector<ByteSpan> pieces, Overwrite overwrite,
+                   Completion<void> done) = 0;
+  /// Exactly `range`; kNotFound, kCorrupt if the object is shorter.
+  virtual void get(std::string key, ObjectRange range, Completion<ObjectBytes> done) = 0;
+  /// The last `max_bytes` of the object (all of it if it is shorter), in one request. kNotFound.
+  virtual void get_tail(std::string key, uint64_t max_bytes, Completion<ObjectBytes> done) = 0;
+  /// All keys with `prefix` that sort after `start_after` (empty: from the first), ascending; every page
+  /// is fetched, an incomplete listing is an error.
+  virtual void list(std::string prefix, std::string start_after,
+                    Completion<std::vector<ListedObject>> done) = 0;
+  /// Succeeds too if there is no such object.
+  virtual void remove(std::string key, Completion<void> done) = 0;
+
+  virtual StoreCounters counters() const = 0;
+  /// For people: "file:/var/lib/topicfs/store", "s3://bucket/prefix".
+  virtual std::string url() const = 0;
+};
+
+}  // namespace topicfs
