@@ -13,7 +13,7 @@ class SystemRandom final : public Random {
  public:
   uint64_t next() override {
     uint64_t value;
-    CHECK(::getrandom(&value, sizeof value, 0) == static_cast<ssize_t>(sizeof value));
+    MUST(::getrandom(&value, sizeof value, 0) == static_cast<ssize_t>(sizeof value));
     return value;
   }
 };
