@@ -1,0 +1,223 @@
+#include "support/memory_object_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace topicfs {
+
+using Contents = std::shared_ptr<const std::vector<std::byte>>;
+
+struct MemoryObjectStore::State {
+  State(Executor& e, Clock& c, std::shared_ptr<MemoryBucket> b) : executor(e), clock(c), bucket(std::move(b)) {}
+
+  Executor& executor;
+  Clock& clock;
+  const std::shared_ptr<MemoryBucket> bucket;
+
+  Mutex mutex;  // before bucket->mutex
+  Faults faults GUARDED_BY(mutex);
+  std::map<Verb, std::pair<Error, int>> failing GUARDED_BY(mutex);
+  bool conditional_put GUARDED_BY(mutex) = true;
+  uint64_t requests GUARDED_BY(mutex) = 0;
+  StoreCounters counters GUARDED_BY(mutex);
+  /// Called with nullptr to run, or with the reason not to.
+  using Operation = UniqueFunction<void(const Error*)>;
+  std::map<uint64_t, Operation> pending GUARDED_BY(mutex);
+
+  Fate decide(Verb verb, std::string_view key) REQUIRES(mutex) {
+    if (auto f = failing.find(verb); f != failing.end() && f->second.second > 0) {
+      f->second.second--;
+      return {.error = f->second.first, .effect = Fate::Effect::none};
+    }
+    if (faults) return faults({verb, key, requests});
+    return {};
+  }
+
+  /// Do `work` (which answers a Result<T>) in a task, under the fate that is decided now.
+  template <class T, class Work>
+  static void submit(const std::shared_ptr<State>& state, Verb verb, std::string_view key, Completion<T> done,
+                     Work work) {
+    MutexLock lock(state->mutex);
+    Fate fate = state->decide(verb, key);
+    uint64_t number = state->requests++;
+    auto latency = fate.latency;
+    state->pending.emplace(number, [s = state.get(), fate = std::move(fate), done = std::move(done),
+                                    work = std::move(work)](const Error* closed) mutable {
+      if (closed) return done(tl::unexpected<Error>(*closed));
+      bool failed = !fate.error.what.empty();
+      if (failed && fate.effect == Fate::Effect::none) return s->answer_error(done, std::move(fate.error));
+      Result<T> outcome = work(*s);
+      if (failed) return s->answer_error(done, std::move(fate.error));
+      if (!outcome) return s->answer_error(done, std::move(outcome.error()));
+      done(std::move(outcome));
+    });
+    lock.unlock();
+    Task task = [weak = std::weak_ptr<State>(state), number] {
+      if (auto alive = weak.lock()) alive->run(number);
+    };
+    if (latency.count() > 0) state->executor.at(state->clock.now() + latency, std::move(task));
+    else state->executor.post(std::move(task));
+  }
+
+  template <class T>
+  void answer_error(Completion<T>& done, Error error) {
+    {
+      MutexLock lock(mutex);
+      counters.errors++;
+    }
+    done(tl::unexpected<Error>(std::move(error)));
+  }
+
+  void run(uint64_t number) {
+    MutexLock lock(mutex);
+    auto found = pending.find(number);
+    if (found == pending.end()) return;
+    Operation operation = std::move(found->second);
+    pending.erase(found);
+    lock.unlock();
+    operation(nullptr);
+  }
+
+  Result<Contents> find(const std::string& key) {
+    MutexLock lock(bucket->mutex);
+    auto found = bucket->objects.find(key);
+    if (found == bucket->objects.end()) return fail(Errc::kNotFound, "memory:" + key + " does not exist");
+    return found->second;
+  }
+
+  template <class Change>
+  void count(Change change) {
+    MutexLock lock(mutex);
+    change(counters);
+  }
+};
+
+MemoryObjectStore::MemoryObjectStore(Executor& executor, Clock& clock, std::shared_ptr<MemoryBucket> bucket)
+    : state_(std::make_shared<State>(executor, clock,
+                                     bucket ? std::move(bucket) : std::make_shared<MemoryBucket>())) {}
+
+MemoryObjectStore::~MemoryObjectStore() {
+  std::map<uint64_t, State::Operation> pending;
+  {
+    MutexLock lock(state_->mutex);
+    pending.swap(state_->pending);
+  }
+  Error closed{Errc::kClosed, 0, "the object store is closing"};
+  for (auto& [number, operation] : pending) operation(&closed);
+}
+
+void MemoryObjectStore::set_faults(Faults faults) {
+  MutexLock lock(state_->mutex);
+  state_->faults = std::move(faults);
+}
+
+void MemoryObjectStore::fail_next(Verb verb, Error error, int count) {
+  MUST(!error.what.empty());
+  MutexLock lock(state_->mutex);
+  state_->failing[verb] = {std::move(error), count};
+}
+
+void MemoryObjectStore::set_conditional_put(bool supported) {
+  MutexLock lock(state_->mutex);
+  state_->conditional_put = supported;
+}
+
+void MemoryObjectStore::damage(std::string_view key, uint64_t position) {
+  MutexLock lock(state_->bucket->mutex);
+  auto found = state_->bucket->objects.find(key);
+  MUST(found != state_->bucket->objects.end() && position < found->second->size());
+  auto copy = std::make_shared<std::vector<std::byte>>(*found->second);
+  (*copy)[position] ^= std::byte{1};
+  found->second = std::move(copy);
+}
+
+std::shared_ptr<MemoryBucket> MemoryObjectStore::bucket() const { return state_->bucket; }
+
+bool MemoryObjectStore::contains(std::string_view key) const {
+  MutexLock lock(state_->bucket->mutex);
+  return state_->bucket->objects.find(key) != state_->bucket->objects.end();
+}
+
+void MemoryObjectStore::put(std::string key, std::vector<ByteSpan> pieces, Overwrite overwrite,
+                            Completion<void> done) {
+  auto work = [key, pieces = std::move(pieces), overwrite](State& s) -> Result<void> {
+    // The pieces are read as late as the seam allows, so that a caller who lets go of them early is caught.
+    auto bytes = std::make_shared<std::vector<std::byte>>();
+    for (ByteSpan piece : pieces) bytes->insert(bytes->end(), piece.begin(), piece.end());
+    bool conditional = false;
+    {
+      MutexLock lock(s.mutex);
+      s.counters.puts++;
+      s.counters.put_bytes += bytes->size();
+      conditional = s.conditional_put;
+    }
+    if (overwrite == Overwrite::refuse && !conditional)
+      return fail(Errc::kUnsupported, "memory: has no conditional PUT");
+    MutexLock lock(s.bucket->mutex);
+    if (overwrite == Overwrite::refuse && s.bucket->objects.count(key))
+      return fail(Errc::kExists, "memory:" + key + " exists");
+    s.bucket->objects[key] = std::move(bytes);
+    return {};
+  };
+  State::submit<void>(state_, Verb::put, key, std::move(done), std::move(work));
+}
+
+void MemoryObjectStore::get(std::string key, ObjectRange range, Completion<ObjectBytes> done) {
+  auto work = [key, range](State& s) -> Result<ObjectBytes> {
+    s.count([&](StoreCounters& c) { c.gets++; });
+    TRY_ASSIGN(Contents contents, s.find(key));
+    if (range.offset > contents->size() || range.size > contents->size() - range.offset)
+      return fail(Errc::kCorrupt, "memory:" + key + " is shorter than the range asked for");
+    auto first = contents->begin() + static_cast<ptrdiff_t>(range.offset);
+    ObjectBytes answer{{first, first + static_cast<ptrdiff_t>(range.size)}, contents->size()};
+    s.count([&](StoreCounters& c) { c.get_bytes += answer.bytes.size(); });
+    return answer;
+  };
+  State::submit<ObjectBytes>(state_, Verb::get, key, std::move(done), std::move(work));
+}
+
+void MemoryObjectStore::get_tail(std::string key, uint64_t max_bytes, Completion<ObjectBytes> done) {
+  auto work = [key, max_bytes](State& s) -> Result<ObjectBytes> {
+    s.count([&](StoreCounters& c) { c.gets++; });
+    TRY_ASSIGN(Contents contents, s.find(key));
+    auto size = std::min<uint64_t>(max_bytes, contents->size());
+    ObjectBytes answer{{contents->end() - static_cast<ptrdiff_t>(size), contents->end()}, contents->size()};
+    s.count([&](StoreCounters& c) { c.get_bytes += answer.bytes.size(); });
+    return answer;
+  };
+  State::submit<ObjectBytes>(state_, Verb::get_tail, key, std::move(done), std::move(work));
+}
+
+void MemoryObjectStore::list(std::string prefix, std::string start_after,
+                             Completion<std::vector<ListedObject>> done) {
+  auto work = [prefix, start_after](State& s) -> Result<std::vector<ListedObject>> {
+    s.count([&](StoreCounters& c) { c.lists++; });
+    std::vector<ListedObject> listed;
+    MutexLock lock(s.bucket->mutex);
+    for (const auto& [key, bytes] : s.bucket->objects) {
+      if (key.starts_with(prefix) && (start_after.empty() || key > start_after))
+        listed.push_back({key, bytes->size()});
+    }
+    return listed;
+  };
+  State::submit<std::vector<ListedObject>>(state_, Verb::list, prefix, std::move(done), std::move(work));
+}
+
+void MemoryObjectStore::remove(std::string key, Completion<void> done) {
+  auto work = [key](State& s) -> Result<void> {
+    s.count([&](StoreCounters& c) { c.deletes++; });
+    MutexLock lock(s.bucket->mutex);
+    s.bucket->objects.erase(key);
+    return {};
+  };
+  State::submit<void>(state_, Verb::remove, key, std::move(done), std::move(work));
+}
+
+StoreCounters MemoryObjectStore::counters() const {
+  MutexLock lock(state_->mutex);
+  return state_->counters;
+}
+
+}  // namespace topicfs
