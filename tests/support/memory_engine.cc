@@ -1,0 +1,651 @@
+#include "support/memory_engine.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "support/memory_batch.h"
+
+namespace topicfs::testing {
+namespace {
+
+constexpr size_t kDefaultMaxMessageBytes = 1048588;  // Kafka's max.message.bytes
+
+struct KnownSetting {
+  std::string_view name;
+  std::vector<std::string_view> words;  // empty: an integer >= -1
+};
+
+const std::vector<KnownSetting>& known_settings() {
+  static const std::vector<KnownSetting> known{
+      {"cleanup.policy", {"delete", "compact", "compact,delete", "delete,compact"}},
+      {"compression.type", {"producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"}},
+      {"max.message.bytes", {}},
+      {"message.timestamp.type", {"CreateTime", "LogAppendTime"}},
+      {"min.insync.replicas", {}},
+      {"retention.bytes", {}},
+      {"retention.ms", {}},
+      {"segment.bytes", {}},
+      {"segment.ms", {}},
+  };
+  return known;
+}
+
+/// nullptr `value`: the setting goes back to its default.
+Result<void> check_setting(std::string_view name, const std::string* wanted) {
+  for (auto& known : known_settings()) {
+    if (known.name != name) continue;
+    if (!wanted) return {};
+    std::string_view value = *wanted;
+    int64_t number = 0;
+    bool good = false;
+    if (known.words.empty()) {
+      auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+      good = error == std::errc{} && end == value.data() + value.size() && number >= -1;
+    } else {
+      good = std::find(known.words.begin(), known.words.end(), value) != known.words.end();
+    }
+    if (good) return {};
+    return fail(Errc::kInvalidArgument, "setting " + std::string(name) + " cannot be '" + std::string(value) + "'");
+  }
+  return fail(Errc::kInvalidArgument, "setting " + std::string(name) + " is not known");
+}
+
+void apply(const OwnershipChange& change, Ownership& to) {
+  to.uid = change.uid.value_or(to.uid);
+  to.gid = change.gid.value_or(to.gid);
+  to.mode = change.mode.value_or(to.mode) & 07777;
+}
+
+tl::unexpected<Error> no_such_partition() { return fail(Errc::kNotFound, "no such partition"); }
+tl::unexpected<Error> no_such_topic() { return fail(Errc::kNotFound, "no such topic"); }
+tl::unexpected<Error> read_only() {
+  return fail(Errc::kReadOnly, "the log took a failed write; restart the daemon");
+}
+
+}  // namespace
+
+struct MemoryEngine::Batch {
+  Offset base, next;
+  TextPosition text_base;
+  MemoryBatch parsed;
+  std::vector<std::byte> own;  // empty when the bytes are in the region
+  ByteSpan bytes;
+  TextPosition text_end() const { return text_base + static_cast<int64_t>(parsed.text.size()); }
+};
+
+struct MemoryEngine::Partition {
+  PartitionId id;
+  TopicNumber topic;
+  PartitionEnds ends;
+  std::deque<std::shared_ptr<Batch>> batches;
+  bool ever_written = false;
+};
+
+struct MemoryEngine::WaitingAppend {
+  RequestId request;
+  PartitionId partition;
+  std::vector<std::byte> batch;
+  Ack ack;
+  Completion<Appended> done;
+};
+
+struct MemoryEngine::Pending {
+  PartitionId partition;
+  bool wrote;
+  Task answer;  // empty: answered when it was buffered
+};
+
+MemoryEngine::MemoryEngine(Options options)
+    : options_(options), clock_(options.clock ? *options.clock : system_clock()) {}
+MemoryEngine::~MemoryEngine() = default;
+
+// ---- answers and events: queued under the lock, delivered in order by one thread at a time
+
+template <class T>
+void MemoryEngine::answer(Completion<T> done, Result<T> result) {
+  actions_.push_back([d = std::move(done), r = std::move(result)]() mutable { d(std::move(r)); });
+}
+
+template <class T>
+void MemoryEngine::answer_now(Completion<T> done, Result<T> result) {
+  {
+    MutexLock lock(mutex_);
+    answer(std::move(done), std::move(result));
+  }
+  schedule();
+}
+
+void MemoryEngine::schedule() {
+  if (!options_.executor) return run();
+  {
+    MutexLock lock(mutex_);
+    if (std::exchange(posted_, true)) return;
+  }
+  options_.executor->post([this, alive = std::weak_ptr<int>(pin_token_)] {
+    if (!alive.expired()) run();
+  });
+}
+
+void MemoryEngine::run() {
+  std::deque<Task> batch;
+  MutexLock lock(mutex_);
+  posted_ = false;
+  if (std::exchange(running_, true)) return;
+  for (;;) {
+    commit();
+    batch.swap(actions_);
+    if (batch.empty()) break;
+    lock.unlock();
+    for (auto& action : batch) action();
+    batch.clear();
+    lock.lock();
+  }
+  running_ = false;
+}
+
+void MemoryEngine::commit() {
+  if (uncommitted_.empty()) return;
+  std::vector<PartitionId> grown;
+  for (auto& pending : uncommitted_) {
+    if (pending.wrote) grown.push_back(pending.partition);
+    if (pending.answer) actions_.push_back(std::move(pending.answer));
+  }
+  uncommitted_.clear();
+  std::sort(grown.begin(), grown.end());
+  grown.erase(std::unique(grown.begin(), grown.end()), grown.end());
+  for (auto id : grown)
+    if (auto* partition = find(id)) partition->ends.durable_end = partition->ends.visible_end;
+  if (grown.empty()) return;
+  actions_.push_back([this, ids = std::move(grown)] {
+    MutexLock lock(listeners_mutex_);
+    for (auto* listener : listeners_) listener->on_durable(ids);
+  });
+}
+
+void MemoryEngine::add_listener(EngineListener* listener) {
+  MutexLock lock(listeners_mutex_);
+  listeners_.push_back(listener);
+}
+
+void MemoryEngine::remove_listener(EngineListener* listener) {
+  MutexLock lock(listeners_mutex_);
+  std::erase(listeners_, listener);
+}
+
+// ---- what a test does
+
+void MemoryEngine::fail_next_append(Error error) {
+  MutexLock lock(mutex_);
+  next_append_error_ = std::move(error);
+}
+
+void MemoryEngine::set_full(bool full) {
+  {
+    MutexLock lock(mutex_);
+    full_ = full;
+    if (!full_) write_waiting();
+  }
+  schedule();
+}
+
+void MemoryEngine::time_out_waiting() {
+  {
+    MutexLock lock(mutex_);
+    for (auto& append : std::exchange(waiting_, {}))
+      answer<Appended>(std::move(append.done), fail(Errc::kTimedOut, "no room in the log in time"));
+  }
+  schedule();
+}
+
+size_t MemoryEngine::waiting_appends() {
+  MutexLock lock(mutex_);
+  return waiting_.size();
+}
+
+void MemoryEngine::poison() {
+  {
+    MutexLock lock(mutex_);
+    poisoned_ = true;
+    for (auto& append : std::exchange(waiting_, {})) answer<Appended>(std::move(append.done), read_only());
+  }
+  schedule();
+}
+
+void MemoryEngine::set_log_start(PartitionId id, Offset to) {
+  MutexLock lock(mutex_);
+  auto* partition = find(id);
+  MUST(partition);
+  auto& batches = partition->batches;
+  while (!batches.empty() && batches.front()->next <= to) {
+    partition->ends.log_start = batches.front()->next;
+    partition->ends.text_start = batches.front()->text_end();
+    partition->ends.retained_bytes -= static_cast<int64_t>(batches.front()->bytes.size());
+    batches.pop_front();
+  }
+}
+
+// ---- catalog
+
+TopicPtr MemoryEngine::find_topic(std::string_view name) {
+  MutexLock lock(mutex_);
+  auto found = topics_.find(name);
+  return found == topics_.end() ? nullptr : found->second;
+}
+
+TopicPtr MemoryEngine::topic_of(const Uuid& id) {
+  for (auto& [name, topic] : topics_)
+    if (topic->id == id) return topic;
+  return nullptr;
+}
+
+TopicPtr MemoryEngine::find_topic(const Uuid& id) {
+  MutexLock lock(mutex_);
+  return topic_of(id);
+}
+
+TopicPtr MemoryEngine::find_topic(TopicNumber number) {
+  MutexLock lock(mutex_);
+  for (auto& [name, topic] : topics_)
+    if (topic->number == number) return topic;
+  return nullptr;
+}
+
+std::optional<PartitionPlace> MemoryEngine::find_partition(PartitionId id) {
+  MutexLock lock(mutex_);
+  return place_of(id);
+}
+
+std::optional<PartitionPlace> MemoryEngine::place_of(PartitionId id) {
+  for (auto& [name, topic] : topics_)
+    for (size_t i = 0; i < topic->partitions.size(); ++i)
+      if (topic->partitions[i].id == id) return PartitionPlace{topic, static_cast<int32_t>(i)};
+  return std::nullopt;
+}
+
+std::vector<TopicPtr> MemoryEngine::list_topics() {
+  MutexLock lock(mutex_);
+  std::vector<TopicPtr> all;
+  for (auto& [name, topic] : topics_) all.push_back(topic);
+  return all;
+}
+
+void MemoryEngine::announce(TopicPtr topic) {
+  actions_.push_back([this, t = std::move(topic)] {
+    MutexLock lock(listeners_mutex_);
+    for (auto* listener : listeners_) listener->on_topic_changed(t);
+  });
+}
+
+TopicPtr MemoryEngine::replace(TopicPtr topic) {
+  topics_[topic->name] = topic;
+  announce(topic);
+  return topic;
+}
+
+void MemoryEngine::add_partition_infos(TopicInfo& topic, int32_t total, Ownership ownership) {
+  while (topic.partitions.size() < static_cast<size_t>(total)) {
+    PartitionId id(++last_partition_);
+    topic.partitions.push_back({id, ownership, topic.changed, topic.changed});
+    auto partition = std::make_unique<Partition>();
+    partition->id = id;
+    partition->topic = topic.number;
+    partition->ends.modified = topic.changed;
+    partitions_[id] = std::move(partition);
+  }
+}
+
+void MemoryEngine::create_topic(NewTopic wanted, Completion<TopicPtr> done) {
+  auto outcome = [&]() -> Result<TopicPtr> {
+    if (!is_valid_topic_name(wanted.name))
+      return fail(Errc::kInvalidArgument, "topic names are 1 to 249 of [A-Za-z0-9._-]");
+    if (wanted.partitions < 0 || wanted.partitions > kMaxPartitionsPerTopic)
+      return fail(Errc::kInvalidArgument, "a topic has 0 to 100000 partitions");
+    for (auto& [name, value] : wanted.settings) TRY(check_setting(name, &value));
+    MutexLock lock(mutex_);
+    if (poisoned_) return read_only();
+    if (topics_.contains(wanted.name)) return fail(Errc::kExists, "topic " + wanted.name + " exists already");
+    auto topic = std::make_shared<TopicInfo>();
+    topic->id = random_uuid(system_random());
+    topic->number = TopicNumber(++last_topic_);
+    topic->name = std::move(wanted.name);
+    topic->ownership = wanted.ownership;
+    topic->settings = std::move(wanted.settings);
+    topic->created = topic->changed = clock_.wall_now();
+    add_partition_infos(*topic, wanted.partitions, wanted.partition_ownership);
+    return replace(std::move(topic));
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::add_partitions(const Uuid& id, int32_t total, Ownership ownership,
+                                  Completion<TopicPtr> done) {
+  auto outcome = [&]() -> Result<TopicPtr> {
+    MutexLock lock(mutex_);
+    auto old = topic_of(id);
+    if (!old) return no_such_topic();
+    auto size = static_cast<int32_t>(old->partitions.size());
+    if (poisoned_) return read_only();
+    if (total == size) return fail(Errc::kExists, "the topic has that many partitions already");
+    if (total < size || total > kMaxPartitionsPerTopic)
+      return fail(Errc::kInvalidArgument, "partitions can only be added, up to 100000");
+    auto topic = std::make_shared<TopicInfo>(*old);
+    topic->changed = clock_.wall_now();
+    add_partition_infos(*topic, total, ownership);
+    return replace(std::move(topic));
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::delete_topic(const Uuid& id, OnlyEmpty only_empty, Completion<void> done) {
+  auto outcome = [&]() -> Result<void> {
+    MutexLock lock(mutex_);
+    auto old = topic_of(id);
+    if (!old) return no_such_topic();
+    if (poisoned_) return read_only();
+    for (auto& partition : old->partitions)
+      if (only_empty == OnlyEmpty::yes && find(partition.id)->ever_written)
+        return fail(Errc::kNotEmpty, "the topic holds records");
+    for (auto& partition : old->partitions) partitions_.erase(partition.id);
+    topics_.erase(old->name);
+    actions_.push_back([this, old] {
+      MutexLock listeners(listeners_mutex_);
+      for (auto* listener : listeners_) listener->on_topic_deleted(old);
+    });
+    return {};
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::change_settings(const Uuid& id, std::map<std::string, std::optional<std::string>> changes,
+                                   Completion<TopicPtr> done) {
+  auto outcome = [&]() -> Result<TopicPtr> {
+    MutexLock lock(mutex_);
+    auto old = topic_of(id);
+    if (!old) return no_such_topic();
+    for (auto& [name, value] : changes)
+      TRY(check_setting(name, value ? &*value : nullptr));
+    if (poisoned_) return read_only();
+    auto topic = std::make_shared<TopicInfo>(*old);
+    for (auto& [name, value] : changes) {
+      if (value) topic->settings[name] = *value;
+      else topic->settings.erase(name);
+    }
+    topic->changed = clock_.wall_now();
+    return replace(std::move(topic));
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::change_ownership(const Uuid& id, OwnershipChange change, Completion<TopicPtr> done) {
+  auto outcome = [&]() -> Result<TopicPtr> {
+    MutexLock lock(mutex_);
+    auto old = topic_of(id);
+    if (!old) return no_such_topic();
+    auto topic = std::make_shared<TopicInfo>(*old);
+    apply(change, topic->ownership);
+    topic->changed = clock_.wall_now();
+    return replace(std::move(topic));
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::change_ownership(PartitionId id, OwnershipChange change, Completion<TopicPtr> done) {
+  auto outcome = [&]() -> Result<TopicPtr> {
+    MutexLock lock(mutex_);
+    auto place = place_of(id);
+    if (!place) return no_such_partition();
+    auto topic = std::make_shared<TopicInfo>(*place->topic);
+    auto& partition = topic->partitions[static_cast<size_t>(place->index)];
+    apply(change, partition.ownership);
+    partition.changed = clock_.wall_now();
+    return replace(std::move(topic));
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::set_modified(PartitionId id, WallMilliseconds time, Completion<void> done) {
+  auto outcome = [&]() -> Result<void> {
+    MutexLock lock(mutex_);
+    auto* partition = find(id);
+    if (!partition) return no_such_partition();
+    partition->ends.modified = time;
+    return {};
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+// ---- appends
+
+MemoryEngine::Partition* MemoryEngine::find(PartitionId id) {
+  auto found = partitions_.find(id);
+  return found == partitions_.end() ? nullptr : found->second.get();
+}
+
+ByteSpan MemoryEngine::keep(Batch& batch, std::vector<std::byte> bytes) {
+  auto room = options_.region.subspan(region_used_);
+  if (bytes.size() > room.size()) {
+    batch.own = std::move(bytes);
+    return batch.own;
+  }
+  std::memcpy(room.data(), bytes.data(), bytes.size());
+  region_used_ += bytes.size();
+  return room.first(bytes.size());
+}
+
+/// `bytes` have been parsed before, so they parse.
+void MemoryEngine::write(Partition& partition, std::vector<std::byte> bytes, Ack ack,
+                         Completion<Appended> done) {
+  auto batch = std::make_shared<Batch>();
+  batch->parsed = *parse_batch(bytes);
+  batch->base = partition.ends.visible_end;
+  batch->next = batch->base + (int64_t{batch->parsed.last_offset_delta} + 1);
+  batch->text_base = partition.ends.text_end;
+  stamp_offset(bytes, batch->base);
+  batch->bytes = keep(*batch, std::move(bytes));
+  partition.ends.visible_end = batch->next;
+  partition.ends.text_end = batch->text_end();
+  partition.ends.retained_bytes += static_cast<int64_t>(batch->bytes.size());
+  partition.ends.modified = clock_.wall_now();
+  partition.ever_written = true;
+  Appended appended{batch->base, partition.ends.log_start, batch->text_end()};
+  partition.batches.push_back(std::move(batch));
+
+  actions_.push_back([this, id = partition.id] {
+    MutexLock lock(listeners_mutex_);
+    for (auto* listener : listeners_) listener->on_visible(id);
+  });
+  if (ack == Ack::buffered) {
+    answer<Appended>(std::move(done), appended);
+    uncommitted_.push_back({partition.id, true, nullptr});
+  } else {
+    uncommitted_.push_back(
+        {partition.id, true, [d = std::move(done), appended]() mutable { d(appended); }});
+  }
+}
+
+void MemoryEngine::write_waiting() {
+  for (auto& append : std::exchange(waiting_, {})) {
+    if (auto* partition = find(append.partition))
+      write(*partition, std::move(append.batch), append.ack, std::move(append.done));
+    else
+      answer<Appended>(std::move(append.done), no_such_partition());
+  }
+}
+
+RequestId MemoryEngine::append(PartitionId id, std::vector<std::byte> batch, AppendOptions options,
+                               Completion<Appended> done) {
+  RequestId request = 0;
+  {
+    MutexLock lock(mutex_);
+    auto* partition = find(id);
+    if (poisoned_) {
+      answer<Appended>(std::move(done), read_only());
+    } else if (next_append_error_) {
+      answer<Appended>(std::move(done), tl::unexpected(*std::exchange(next_append_error_, std::nullopt)));
+    } else if (!partition) {
+      answer<Appended>(std::move(done), no_such_partition());
+    } else if (full_ && options.wait == Wait::no) {
+      answer<Appended>(std::move(done), fail(Errc::kWouldBlock, "the log is full"));
+    } else if (full_) {
+      request = ++last_request_;
+      waiting_.push_back({request, id, std::move(batch), options.ack, std::move(done)});
+    } else {
+      write(*partition, std::move(batch), options.ack, std::move(done));
+    }
+  }
+  schedule();
+  return request;
+}
+
+RequestId MemoryEngine::append_batch(PartitionId id, ByteSpan span, AppendOptions options,
+                                     Completion<Appended> done) {
+  std::vector<std::byte> batch(span.begin(), span.end());
+  auto outcome = [&]() -> Result<void> {
+    auto place = find_partition(id);
+    if (!place) return no_such_partition();
+    auto max = kDefaultMaxMessageBytes;
+    if (auto set = place->topic->settings.find("max.message.bytes"); set != place->topic->settings.end())
+      max = static_cast<size_t>(std::max(0ll, std::atoll(set->second.c_str())));
+    if (batch.size() > max) return fail(Errc::kTooLarge, "the batch exceeds max.message.bytes");
+    TRY(parse_batch(batch));
+    return {};
+  }();
+  if (outcome) return append(id, std::move(batch), options, std::move(done));
+  answer_now<Appended>(std::move(done), tl::unexpected(std::move(outcome).error()));
+  return 0;
+}
+
+RequestId MemoryEngine::append_text(PartitionId id, std::span<const ByteSpan> pieces, LastLine last,
+                                    AppendOptions options, Completion<Appended> done) {
+  std::string text;
+  for (auto piece : pieces) text += as_text(piece);
+  if (text.empty() || text.size() > kMaxTextAppendBytes) {
+    answer_now<Appended>(std::move(done), text.empty() ? fail(Errc::kInvalidArgument, "nothing to append")
+                                                       : fail(Errc::kTooLarge, "too much text at once"));
+    return 0;
+  }
+  return append(id, build_batch(text, last, clock_.wall_now()), options, std::move(done));
+}
+
+void MemoryEngine::cancel(RequestId request) {
+  {
+    MutexLock lock(mutex_);
+    auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](auto& w) { return w.request == request; });
+    if (request == 0 || found == waiting_.end()) return;
+    answer<Appended>(std::move(found->done), fail(Errc::kCancelled, "the append was cancelled"));
+    waiting_.erase(found);
+  }
+  schedule();
+}
+
+void MemoryEngine::sync(PartitionId id, Completion<void> done) {
+  {
+    MutexLock lock(mutex_);
+    if (poisoned_) answer<void>(std::move(done), read_only());
+    else if (!find(id)) answer<void>(std::move(done), no_such_partition());
+    else uncommitted_.push_back({id, false, [d = std::move(done)]() mutable { d({}); }});
+  }
+  schedule();
+}
+
+void MemoryEngine::allocate_producer_ids(int32_t count, Completion<int64_t> done) {
+  auto outcome = [&]() -> Result<int64_t> {
+    if (count < 1) return fail(Errc::kInvalidArgument, "ask for at least one producer id");
+    MutexLock lock(mutex_);
+    if (poisoned_) return read_only();
+    return std::exchange(next_producer_id_, next_producer_id_ + count);
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+// ---- reads
+
+Result<PartitionEnds> MemoryEngine::ends(PartitionId id) {
+  MutexLock lock(mutex_);
+  auto* partition = find(id);
+  if (!partition) return no_such_partition();
+  return partition->ends;
+}
+
+void MemoryEngine::read_text(PartitionId id, TextPosition from, size_t max_bytes, Completion<TextRead> done) {
+  auto outcome = [&]() -> Result<TextRead> {
+    MutexLock lock(mutex_);
+    auto* partition = find(id);
+    if (!partition) return no_such_partition();
+    if (from < partition->ends.text_start) return fail(Errc::kOutOfRange, "the text there was deleted");
+    TextRead read{{}, partition->ends};
+    auto keeper = std::make_shared<std::pair<std::shared_ptr<int>, std::vector<std::shared_ptr<Batch>>>>();
+    keeper->first = pin_token_;
+    for (auto& batch : partition->batches) {
+      if (batch->text_end() <= from || read.text.size == max_bytes) continue;
+      auto skip = static_cast<size_t>(std::max<int64_t>(0, from - batch->text_base));
+      auto piece = as_byte_span(batch->parsed.text).subspan(skip);
+      read.text.pieces.push_back(piece.first(std::min(piece.size(), max_bytes - read.text.size)));
+      read.text.size += read.text.pieces.back().size();
+      keeper->second.push_back(batch);
+    }
+    if (read.text.size) read.text.pin = std::move(keeper);
+    return read;
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::fetch(PartitionId id, Offset from, size_t max_bytes, Completion<Fetched> done) {
+  auto outcome = [&]() -> Result<Fetched> {
+    MutexLock lock(mutex_);
+    auto* partition = find(id);
+    if (!partition) return no_such_partition();
+    if (from < partition->ends.log_start || from > partition->ends.visible_end)
+      return fail(Errc::kOutOfRange, "the offset is not in the log");
+    Fetched fetched{{}, partition->ends};
+    auto& bytes = fetched.batches;
+    auto keeper = std::make_shared<std::pair<std::shared_ptr<int>, std::vector<std::shared_ptr<Batch>>>>();
+    keeper->first = pin_token_;
+    auto first = std::partition_point(partition->batches.begin(), partition->batches.end(),
+                                      [&](auto& b) { return b->next <= from; });
+    for (auto at = first; at != partition->batches.end(); ++at) {
+      auto& batch = **at;
+      bool fits = bytes.size == 0 || bytes.size + batch.bytes.size() <= max_bytes;
+      if (!fits || batch.next > partition->ends.durable_end) break;
+      bytes.pieces.push_back(batch.bytes);
+      bytes.size += batch.bytes.size();
+      keeper->second.push_back(*at);
+    }
+    if (bytes.size) bytes.pin = std::move(keeper);
+    return fetched;
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::find_timestamp(PartitionId id, int64_t timestamp, Completion<TimestampedOffset> done) {
+  auto outcome = [&]() -> Result<TimestampedOffset> {
+    MutexLock lock(mutex_);
+    auto* partition = find(id);
+    if (!partition) return no_such_partition();
+    TimestampedOffset best;
+    for (auto& batch : partition->batches) {
+      for (auto& record : batch->parsed.records) {
+        TimestampedOffset here{batch->base + record.offset_delta, record.timestamp};
+        if (timestamp != kMaxTimestamp && here.timestamp >= timestamp) return here;
+        if (timestamp == kMaxTimestamp && (best.offset.v < 0 || here.timestamp > best.timestamp)) best = here;
+      }
+    }
+    return best;
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::status(Completion<std::string> done) {
+  std::string json;
+  {
+    MutexLock lock(mutex_);
+    json = R"({"engine":"memory","topics":)" + std::to_string(topics_.size()) + R"(,"partitions":)" +
+           std::to_string(partitions_.size()) + "}";
+  }
+  answer_now<std::string>(std::move(done), std::move(json));
+}
+
+}  // namespace topicfs::testing
