@@ -1,0 +1,66 @@
+// Framing: how the bytes of writes to a file become lines. A LineFramer belongs to one open file
+// description and holds its unfinished line; it has no clock and does no I/O.
+//
+// Use: plan() a write, append what the plan says, then accept() the plan; or, if the append was
+// refused, forget it, and nothing has happened.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include <topicfs/engine.h>
+
+namespace topicfs {
+
+/// The longest unfinished line that a handle holds; a longer one is cut into records.
+inline constexpr size_t kMaxPendingLineBytes = 1 << 20;
+
+enum class Unfinished {
+  hold,     ///< the unfinished line waits for what the next write brings
+  release,  ///< it becomes a record now: fsync, O_DSYNC, flush, close, a time-out
+};
+
+/// What to do with one write. Refers to the write's bytes and to the framer's.
+class FramingPlan {
+ public:
+  /// For Engine::append_text; empty: nothing to append.
+  std::span<const ByteSpan> pieces() const { return {pieces_.data(), piece_count_}; }
+  LastLine last() const { return last_; }
+  size_t size() const { return size_; }  ///< of the pieces
+  bool appends() const { return size_ != 0; }
+
+ private:
+  friend class LineFramer;
+  void add(ByteSpan piece);
+
+  std::array<ByteSpan, 2> pieces_{};
+  size_t piece_count_ = 0, size_ = 0;
+  LastLine last_ = LastLine::complete;
+  ByteSpan rest_;  // of the write: becomes, or joins, the pending line
+};
+
+class LineFramer {
+ public:
+  /// `data` may be empty, to release what is pending. All complete lines go, with the pending
+  /// bytes in front; the rest is held, unless it is to be released or grows beyond
+  /// `max_pending_bytes`: then everything goes, and the last line is LastLine::unfinished.
+  /// No byte is copied. The plan holds until the next accept() and while `data` does.
+  FramingPlan plan(ByteSpan data, Unfinished unfinished = Unfinished::hold) const;
+  /// The plan has been carried out. Copies what stays unfinished.
+  void accept(const FramingPlan& plan);
+
+  /// Bytes written but not yet appended: they count for the end of file that this handle sees.
+  ByteSpan pending() const { return pending_; }
+  /// Drops the pending bytes: the handle is gone or its partition is.
+  void clear();
+
+  explicit LineFramer(size_t max_pending_bytes = kMaxPendingLineBytes) : max_pending_bytes_(max_pending_bytes) {}
+
+ private:
+  size_t max_pending_bytes_;
+  std::vector<std::byte> pending_;  // never holds a newline
+};
+
+}  // namespace topicfs

@@ -1,0 +1,23 @@
+// Looking up records of a batch by their timestamp, for Kafka's ListOffsets.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "record/records.h"
+
+namespace topicfs {
+
+struct FoundRecord {
+  Offset offset{0};
+  int64_t timestamp = kNoTimestamp;
+};
+
+/// The first record whose timestamp is at least `target`; nullopt if there is none. Of the header
+/// it uses the offsets, timestamps and attributes. kCorrupt, kFull (memory for decompression).
+Result<std::optional<FoundRecord>> find_timestamp(const BatchHeader& header, const RecordsView& records,
+                                                  int64_t target);
+/// The first record that has the largest timestamp; nullopt for a batch without records.
+Result<std::optional<FoundRecord>> find_max_timestamp(const BatchHeader& header, const RecordsView& records);
+
+}  // namespace topicfs
