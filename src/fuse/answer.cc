@@ -1,0 +1,62 @@
+#include "fuse/answer.h"
+
+#include <cerrno>
+
+#include "base/log.h"
+
+namespace topicfs::fuse {
+
+int errno_of(Errc code) {
+  switch (code) {
+    case Errc::kInvalidArgument:
+      return EINVAL;
+    case Errc::kNotFound:
+      return ENOENT;
+    case Errc::kExists:
+      return EEXIST;
+    case Errc::kNotEmpty:
+      return ENOTEMPTY;
+    case Errc::kNotPermitted:
+      return EPERM;
+    case Errc::kOutOfRange:
+      return EINVAL;
+    case Errc::kTooLarge:
+      return EFBIG;
+    case Errc::kCorrupt:
+      return EIO;
+    case Errc::kUnsupported:
+      return EOPNOTSUPP;
+    case Errc::kFull:
+      return ENOSPC;  // waited as long as --append-timeout allows
+    case Errc::kTimedOut:
+      return ENOSPC;  // the same, seen by another
+    case Errc::kNoSpace:
+      return ENOSPC;
+    case Errc::kReadOnly:
+      return EROFS;  // as ext4 after an error: reads go on
+    case Errc::kCancelled:
+      return EINTR;
+    case Errc::kWouldBlock:
+      return EAGAIN;
+    case Errc::kBusy:
+      return EBUSY;
+    case Errc::kUnavailable:
+      return EIO;
+    case Errc::kDenied:
+      return EIO;  // the store's refusal; EACCES would blame the file's mode
+    case Errc::kIo:
+      return EIO;
+    case Errc::kClosed:
+      return ESHUTDOWN;
+  }
+  return EIO;
+}
+
+tl::unexpected<Errno> refuse(const Error& error) {
+  const int number = errno_of(error.code);
+  if (number == EIO || number == EROFS)
+    LOG_ERROR("a program was told {}: {}", number == EIO ? "EIO" : "EROFS", error.message());
+  return refuse(number);
+}
+
+}  // namespace topicfs::fuse
