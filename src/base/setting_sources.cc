@@ -88,17 +88,22 @@ Result<void> apply_file(Settings& settings, const std::string& path, bool must_e
   return {};
 }
 
+/// The row whose variable this is, or nullptr.
+const Setting* setting_of_variable(std::string_view variable) {
+  for (const Setting& setting : all_settings()) {
+    if (environment_name(setting.name) == variable) return &setting;
+  }
+  return nullptr;
+}
+
 Result<void> apply_environment(Settings& settings, const StartInputs& inputs,
                                std::vector<std::string>& warnings) {
   for (const auto& [variable, value] : inputs.environment) {
     if (!variable.starts_with(kEnvironmentPrefix)) continue;
-    auto all = all_settings();
-    auto row = std::find_if(all.begin(), all.end(),
-                            [&](const Setting& s) { return environment_name(s.name) == variable; });
-    if (row == all.end()) {
-      warnings.push_back("the environment variable " + variable + " names no setting and is ignored");
+    if (const Setting* setting = setting_of_variable(variable)) {
+      TRY(settings.set(setting->name, value, Origin::environment, variable + " in the environment"));
     } else {
-      TRY(settings.set(row->name, value, Origin::environment, variable + " in the environment"));
+      warnings.push_back("the environment variable " + variable + " names no setting and is ignored");
     }
   }
   return {};

@@ -10,7 +10,8 @@ namespace {
 
 constexpr int64_t kKiB = 1 << 10, kMiB = kKiB << 10, kGiB = kMiB << 10, kTiB = kGiB << 10;
 constexpr int64_t kMillisecond = 1'000, kSecond = 1'000 * kMillisecond, kHour = 3'600 * kSecond;
-constexpr unsigned kDaemon = 1, kGateway = 2, kBoth = 3;
+constexpr unsigned kDaemon = static_cast<unsigned>(Program::daemon);
+constexpr unsigned kBoth = kDaemon | static_cast<unsigned>(Program::gateway);
 
 using enum SettingType;
 
