@@ -1,5 +1,6 @@
 // ObjectStore: the seam between the engine and S3, a local directory, or a simulation.
-// Keys are relative to the store's root ("objects/...."), of [A-Za-z0-9._/-]; objects are immutable.
+// Keys are relative to the store's root ("objects/...."), as check_object_key (object_key.h) wants
+// them; objects are immutable.
 #pragma once
 
 #include <cstdint>
@@ -37,10 +38,17 @@ enum class Overwrite {
   refuse,  ///< kExists if the key exists; kUnsupported where the server has no conditional PUT
 };
 
-/// Thread-safe. No verb blocks. Completions run on a thread of the store's.
-/// Errors of all verbs: kUnavailable (retry later: 5xx, 429, time-outs, network), kDenied
-/// (credentials), kInvalidArgument (bucket, configuration), kNoSpace, kIo, kClosed.
-/// A verb tries once; who calls decides on retries.
+/// A listing of more objects, or a `get` of more bytes, ends with kTooLarge.
+inline constexpr uint64_t kMaxListedObjects = 4'000'000;
+inline constexpr uint64_t kMaxGetBytes = 256 << 20;
+
+/// Thread-safe. No verb blocks. Completions run on a thread of the store's; those that bring
+/// kFull, kClosed, kTooLarge or kInvalidArgument may run before the verb returns, so hold no lock
+/// across a call that the completion takes.
+/// Errors of all verbs: kUnavailable (retry later: 5xx, 429, time-outs, network), kFull (too many
+/// requests wait; retry later), kDenied (credentials), kInvalidArgument (key, bucket,
+/// configuration), kNoSpace, kIo, kClosed. A verb tries once; who calls decides on retries (retry.h).
+/// Destruction answers what is pending, with kClosed unless it is done by then.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -48,7 +56,7 @@ class ObjectStore {
   /// All of `pieces`, which stay valid and unchanged until `done`; durable when answered.
   virtual void put(std::string key, std::vector<ByteSpan> pieces, Overwrite overwrite,
                    Completion<void> done) = 0;
-  /// Exactly `range`; kNotFound, kCorrupt if the object is shorter.
+  /// Exactly `range`, of at least one byte; kNotFound, kCorrupt if the object is shorter.
   virtual void get(std::string key, ObjectRange range, Completion<ObjectBytes> done) = 0;
   /// The last `max_bytes` of the object (all of it if it is shorter), in one request. kNotFound.
   virtual void get_tail(std::string key, uint64_t max_bytes, Completion<ObjectBytes> done) = 0;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "object/object_key.h"
 
 namespace topicfs {
 
@@ -81,6 +82,7 @@ struct MemoryObjectStore::State {
   }
 
   Result<Contents> find(const std::string& key) {
+    TRY(check_object_key(key));
     MutexLock lock(bucket->mutex);
     auto found = bucket->objects.find(key);
     if (found == bucket->objects.end()) return fail(Errc::kNotFound, "memory:" + key + " does not exist");
@@ -143,6 +145,7 @@ bool MemoryObjectStore::contains(std::string_view key) const {
 void MemoryObjectStore::put(std::string key, std::vector<ByteSpan> pieces, Overwrite overwrite,
                             Completion<void> done) {
   auto work = [key, pieces = std::move(pieces), overwrite](State& s) -> Result<void> {
+    TRY(check_object_key(key));
     // The pieces are read as late as the seam allows, so that a caller who lets go of them early is caught.
     auto bytes = std::make_shared<std::vector<std::byte>>();
     for (ByteSpan piece : pieces) bytes->insert(bytes->end(), piece.begin(), piece.end());
@@ -167,6 +170,7 @@ void MemoryObjectStore::put(std::string key, std::vector<ByteSpan> pieces, Overw
 void MemoryObjectStore::get(std::string key, ObjectRange range, Completion<ObjectBytes> done) {
   auto work = [key, range](State& s) -> Result<ObjectBytes> {
     s.count([&](StoreCounters& c) { c.gets++; });
+    if (range.size == 0) return fail(Errc::kInvalidArgument, "memory:" + key + ": no bytes asked for");
     TRY_ASSIGN(Contents contents, s.find(key));
     if (range.offset > contents->size() || range.size > contents->size() - range.offset)
       return fail(Errc::kCorrupt, "memory:" + key + " is shorter than the range asked for");

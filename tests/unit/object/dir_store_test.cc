@@ -1,0 +1,121 @@
+#include "object/dir/dir_store.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "support/manual_executor.h"
+#include "support/memory_object_store.h"
+#include "unit/object/store_claims.h"
+
+using namespace topicfs;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct ScratchDirectory {
+  std::string path;
+  ScratchDirectory() {
+    char name[] = "/tmp/topicfs-object-XXXXXX";
+    REQUIRE(::mkdtemp(name));
+    path = name;
+  }
+  ~ScratchDirectory() { fs::remove_all(path); }
+};
+
+struct DirFixture {
+  ScratchDirectory scratch;
+  std::unique_ptr<DirStore> opened = open();
+  std::string root() const { return scratch.path + "/a/store"; }
+  std::unique_ptr<DirStore> open() {
+    auto r = DirStore::open(root());
+    REQUIRE(r);
+    return std::move(*r);
+  }
+  ObjectStore& store() { return *opened; }
+  void drive() {}
+};
+
+struct MemoryFixture {
+  ManualExecutor executor;
+  MemoryObjectStore opened{executor, executor};
+  ObjectStore& store() { return opened; }
+  void drive() { executor.run_until_idle(); }
+};
+
+size_t files_in(const std::string& directory) {
+  return static_cast<size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
+
+}  // namespace
+
+TYPE_TO_STRING(DirFixture);
+TYPE_TO_STRING(MemoryFixture);
+TOPICFS_STORE_CLAIMS(DirFixture, MemoryFixture);
+
+TEST_CASE_FIXTURE(DirFixture, "a second opener of a directory store is told who holds it") {
+  auto second = DirStore::open(root());
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == Errc::kBusy);
+  CHECK(second.error().what.find("process " + std::to_string(::getpid()) + ";") != std::string::npos);
+  opened.reset();
+  CHECK(DirStore::open(root()));
+}
+
+TEST_CASE_FIXTURE(DirFixture, "objects stay when a directory store is closed, what was half written goes") {
+  REQUIRE(Waiting<DirFixture>{*this}.put("x/y", "kept"));
+  CHECK(files_in(root() + "/.tmp") == 0);
+  opened.reset();
+  std::ofstream(root() + "/.tmp/7") << "half";
+  opened = open();
+  CHECK(files_in(root() + "/.tmp") == 0);
+  CHECK(text_of(Waiting<DirFixture>{*this}.get_tail("x/y", 9)) == "kept");
+  CHECK(keys_of(Waiting<DirFixture>{*this}.list("")) == "x/y:4 ");
+}
+
+TEST_CASE_FIXTURE(DirFixture, "of many puts at once that may not overwrite, one wins") {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 32; i++) texts.push_back("writer " + std::to_string(i));
+  std::atomic<int> won{0}, lost{0};
+  std::atomic<size_t> winner{0};
+  for (size_t i = 0; i < texts.size(); i++) {
+    store().put("claim", {as_byte_span(texts[i])}, Overwrite::refuse, [&, i](Result<void> r) {
+      if (r) won++, winner = i;
+      else if (r.error().code == Errc::kExists) lost++;
+    });
+  }
+  while (won + lost < 32) REQUIRE(Waiting<DirFixture>{*this}.list(""));
+  CHECK(won == 1);
+  CHECK(text_of(Waiting<DirFixture>{*this}.get_tail("claim", 100)) == texts[winner]);
+  CHECK(files_in(root() + "/.tmp") == 0);
+}
+
+TEST_CASE_FIXTURE(DirFixture, "closing a directory store answers everything that was asked") {
+  std::string text(100'000, 'x');
+  std::atomic<int> done{0}, closed{0}, refused{0};
+  constexpr int kAsked = 2000;  // more than the queue takes
+  for (int i = 0; i < kAsked; i++) {
+    store().put("k/" + std::to_string(i), {as_byte_span(text)}, Overwrite::allow, [&](Result<void> r) {
+      if (r) done++;
+      else if (r.error().code == Errc::kClosed) closed++;
+      else if (r.error().code == Errc::kFull) refused++;
+    });
+  }
+  opened.reset();
+  CHECK(done + closed + refused == kAsked);
+  CHECK(closed > 0);
+  CHECK(refused > 0);
+}
+
+TEST_CASE_FIXTURE(DirFixture, "a directory store that cannot write says so, and leaves nothing behind") {
+  fs::create_directories(root() + "/blocked/name");
+  auto r = Waiting<DirFixture>{*this}.put("blocked/name", "x");
+  REQUIRE_FALSE(r);
+  CHECK(r.error().message().find("blocked/name") != std::string::npos);
+  CHECK(files_in(root() + "/.tmp") == 0);
+  std::ofstream(scratch.path + "/file") << "x";
+  CHECK_FALSE(DirStore::open(scratch.path + "/file"));
+}
