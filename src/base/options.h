@@ -59,6 +59,7 @@ struct DaemonOptions {
   uint64_t max_batch_text_bytes = 0;
 
   Choice allow_other = Choice::automatic;
+  bool deleted_is_hole = false;             ///< --deleted=hole, not skip
   std::vector<std::string> kernel_options;  ///< "ro", "nosuid", ...: for mount(2)
   KafkaOptions kafka;                       ///< listen is not set: no gateway
   std::string config_file;                  ///< "": none was named

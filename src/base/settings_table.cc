@@ -29,7 +29,7 @@ constexpr auto kSettings = std::to_array<Setting>({
      "The least important lines that are logged."},
     {"default-partitions", integer, "1", "", 1, 100'000, kBoth, "General",
      "Partitions of a topic that mkdir or a Kafka client creates without saying how many."},
-    {"max-batch-text", bytes, "128MiB", "", kMiB, 2 * kGiB - 1, kDaemon, "General",
+    {"max-batch-text", bytes, "128MiB", "", kMiB, 256 * kMiB, kDaemon, "General",
      "Longest text that one Kafka batch may decompress to; longer ones are refused."},
     {"shutdown-timeout", duration, "30s", "", 0, kHour, kDaemon, "General",
      "How long a clean stop may take to offload the rest; what is left stays in the log."},
@@ -61,7 +61,10 @@ constexpr auto kSettings = std::to_array<Setting>({
 
     {"allow-other", choice, "auto", "auto|yes|no", 0, 0, kDaemon, "Mount",
      "Whether other users than the one who mounts may use it; permissions are always checked. "
-     "auto: as root only."},
+     "auto: if root mounts, or /etc/fuse.conf has user_allow_other."},
+    {"deleted", choice, "skip", "skip|hole", 0, 0, kDaemon, "Mount",
+     "What a partition shows where retention has deleted: nothing, so that readers start at the first line "
+     "that is left, or a hole of zero bytes, for backup tools."},
 
     {"kafka", address, "", "", 0, 0, kBoth, "Kafka",
      "Listen for Kafka clients on HOST:PORT; the daemon starts and supervises topicfs-kafka for it."},

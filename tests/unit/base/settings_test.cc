@@ -182,6 +182,7 @@ TEST_CASE("as a mount helper: a source, the mount point, and -o with settings an
   CHECK(options.foreground);
   CHECK(options.kernel_options == std::vector<std::string>{"rw", "nosuid"});
   CHECK(daemon({"/srv/d", "/mnt"}).data_dir == "/srv/d");
+  CHECK(daemon({"topicfs", "/mnt", "-o", "deleted=hole"}).deleted_is_hole);
   CHECK(daemon({"topicfs", "/mnt", "-o", "ro", "-o", "noexec"}).kernel_options ==
         std::vector<std::string>{"ro", "noexec"});
   CHECK(contains(error_of({"topicfs", "/mnt", "-o", "pool-size"}), "-o pool-size: \"\": needs a value"));
