@@ -6,6 +6,7 @@
 // exactly once, so what was checked is what is used.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -31,18 +32,18 @@ template <class U>
 inline const std::byte* decode_uvarint(const std::byte* p, const std::byte* end, U& value) {
   static_assert(std::is_same_v<U, uint32_t> || std::is_same_v<U, uint64_t>);
   constexpr unsigned kBits = sizeof(U) * 8;
-  U v = 0;
-  for (unsigned shift = 0; p != end && shift < kBits; shift += 7) {
-    const uint8_t byte = load_once(p++);
-    const U low = byte & 0x7f;
-    if (shift + 7 > kBits && (low >> (kBits - shift)) != 0) return nullptr;
-    v |= low << shift;
-    if (byte < 0x80) {
-      value = v;
-      return p;
-    }
+  if (p == end) return nullptr;
+  uint8_t byte = load_once(p++);
+  U v = byte & 0x7f;
+  for (unsigned shift = 7; byte >= 0x80; shift += 7) {
+    if (p == end || shift >= kBits) return nullptr;
+    byte = load_once(p++);
+    const U bits = byte & 0x7f;
+    if (shift + 7 > kBits && (bits >> (kBits - shift)) != 0) return nullptr;
+    v |= bits << shift;
   }
-  return nullptr;
+  value = v;
+  return p;
 }
 
 /// The zigzag forms: varint (int32_t) and varlong (int64_t).
@@ -69,9 +70,7 @@ inline std::byte* encode_varint(std::byte* p, I value) {
 
 template <class U>
 constexpr size_t uvarint_size(U value) {
-  size_t n = 1;
-  for (; value >= 0x80; value >>= 7) ++n;
-  return n;
+  return (static_cast<size_t>(std::bit_width(static_cast<U>(value | 1))) * 9 + 64) / 64;  // bits / 7, rounded up
 }
 template <class I>
 constexpr size_t varint_size(I value) {

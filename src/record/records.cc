@@ -84,30 +84,49 @@ bool RecordReader::slow_varint(I& value) {
   return malformed("a number is too long");
 }
 
-bool RecordReader::length(int32_t& n, int32_t lowest) {
-  if (!varint(n)) return false;
+bool RecordReader::fits(int32_t n, int32_t lowest) {
   const uint64_t at = position();
   if (n < lowest || at > record_end_ || (n > 0 && static_cast<uint64_t>(n) > record_end_ - at))
     return malformed("a length leaves its record");
   return true;
 }
 
-bool RecordReader::begin(Record& record) {
-  int32_t size = 0;
+/// The numbers up to the key's length, read in registers where the window surely holds them.
+bool RecordReader::numbers(Record& record, int32_t& size) {
+  constexpr size_t kLongest = 3 * kMaxVarintBytes + 1 + kMaxVarlongBytes;
+  if (window_bytes() < kLongest) [[unlikely]] return slow_numbers(record, size);
+  const std::byte* p = decode_varint(p_, p_ + kMaxVarintBytes, size);
+  if (!p) return malformed("a number is too long");
+  record_end_ = window_end_position_ - static_cast<uint64_t>(window_end_ - p) + static_cast<uint64_t>(size);
+  ++p;  // attributes
+  p = decode_varint(p, p + kMaxVarlongBytes, record.timestamp_delta);
+  if (p) p = decode_varint(p, p + kMaxVarintBytes, record.offset_delta);
+  if (p) p = decode_varint(p, p + kMaxVarintBytes, record.key_size);
+  if (!p) return malformed("a number is too long");
+  p_ = p;
+  return true;
+}
+
+bool RecordReader::slow_numbers(Record& record, int32_t& size) {
   if (!varint(size)) return false;
-  if (size < kMinRecordLength) return malformed("it is too short");
   record_end_ = position() + static_cast<uint64_t>(size);
   uint32_t attributes = 1;
-  if (!skip(attributes) || !varint(record.timestamp_delta) || !varint(record.offset_delta)) return false;
-  if (!length(record.key_size, -1)) return false;
+  return skip(attributes) && varint(record.timestamp_delta) && varint(record.offset_delta) &&
+         varint(record.key_size);
+}
+
+bool RecordReader::begin(Record& record) {
+  int32_t size = 0;
+  if (!numbers(record, size)) return false;
+  if (size < kMinRecordLength) return malformed("it is too short");
+  if (!fits(record.key_size, -1)) return false;
   uint32_t key_left = record.key_size > 0 ? static_cast<uint32_t>(record.key_size) : 0;
   if (!skip(key_left) || !length(record.value_size, -1)) return false;
   value_left_ = record.value_size > 0 ? static_cast<uint32_t>(record.value_size) : 0;
   return true;
 }
 
-bool RecordReader::end(Record& record) {
-  record.is_partial = false;
+bool RecordReader::end_with_headers(Record& record) {
   int32_t count = 0;
   if (!length(count, 0)) return false;
   if (count != 0 && static_cast<uint64_t>(count) > (record_end_ - position()) / kMinHeaderBytes)

@@ -65,7 +65,12 @@ class RecordReader {
 
   /// The next record up to its value. Fails too where the records end: who counts does not ask.
   bool begin(Record& record);
-  bool skip_value() { return skip(value_left_); }
+  bool skip_value() {
+    if (value_left_ > window_bytes()) [[unlikely]] return skip(value_left_);
+    p_ += value_left_;
+    value_left_ = 0;
+    return true;
+  }
   /// `sink(ByteSpan)` gets the value in one or more pieces, each valid until it returns; for
   /// uncompressed records they are the view's own memory.
   template <class Sink>
@@ -80,7 +85,12 @@ class RecordReader {
     return true;
   }
   /// Headers and the record's end.
-  bool end(Record& record);
+  bool end(Record& record) {
+    record.is_partial = false;
+    if (p_ == window_end_ || position() + 1 != record_end_ || load_once(p_) != 0) return end_with_headers(record);
+    ++p_;
+    return true;
+  }
 
   /// After the last record: whether no byte is left. Decoding errors of the rest count as bytes.
   bool at_end() { return !failed_ && p_ == window_end_ && !refill() && source_ended_; }
@@ -95,17 +105,15 @@ class RecordReader {
   template <class I>
   bool varint(I& value) {
     constexpr size_t kLongest = sizeof(I) == 4 ? kMaxVarintBytes : kMaxVarlongBytes;
-    if (static_cast<size_t>(window_end_ - p_) < kLongest) [[unlikely]] return slow_varint(value);
-    if (const uint8_t first = load_once(p_); first < 0x80) {
-      value = static_cast<I>(unzigzag(static_cast<uint32_t>(first)));
-      ++p_;
-      return true;
-    }
-    const std::byte* end = decode_varint(p_, window_end_, value);
-    if (!end) return malformed("a number is too long");
+    if (window_bytes() < kLongest) [[unlikely]] return slow_varint(value);
+    const std::byte* end = decode_varint(p_, p_ + kLongest, value);
+    if (!end) [[unlikely]] return malformed("a number is too long");
     p_ = end;
     return true;
   }
+  bool numbers(Record& record, int32_t& size);
+  bool slow_numbers(Record& record, int32_t& size);
+  bool end_with_headers(Record& record);
   template <class I>
   bool slow_varint(I& value);
   bool skip(uint32_t& n);
@@ -118,9 +126,11 @@ class RecordReader {
     return failed_ ? false : malformed("the records end too soon");
   }
   bool malformed(const char* why);
+  size_t window_bytes() const { return static_cast<size_t>(window_end_ - p_); }
   uint64_t position() const { return window_end_position_ - static_cast<uint64_t>(window_end_ - p_); }
   /// A length field: -1 (or 0, if null is not allowed) up to what is left of the record.
-  bool length(int32_t& n, int32_t lowest);
+  bool fits(int32_t n, int32_t lowest);
+  bool length(int32_t& n, int32_t lowest) { return varint(n) && fits(n, lowest); }
 
   PiecesSource plain_;
   std::unique_ptr<ByteSource> decompressor_;

@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace {
 
-constexpr size_t kCuts = 256;
+constexpr size_t kCuts = 64;
 
 /// A heap copy of exactly that size, so that a sanitizer sees the first byte read too far.
 void run(const std::vector<char>& bytes, size_t size) {
