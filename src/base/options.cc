@@ -1,5 +1,6 @@
 #include "base/options.h"
 
+#include <bit>
 #include <cstdio>
 
 #include "base/check.h"
@@ -102,6 +103,10 @@ Result<void> apply_operands(DaemonOptions& options, Settings& settings,
 }
 
 Result<void> check_sizes(const DaemonOptions& options, const Settings& settings) {
+  if (!std::has_single_bit(options.wal_segment_bytes)) {
+    return invalid(settings.at("wal-segment-size").where + ": \"" + settings.text("wal-segment-size") +
+                   "\": must be a power of two, such as 32MiB or 64MiB");
+  }
   if (options.wal_max_bytes < kMinSegments * options.wal_segment_bytes) {
     return invalid("wal-max-size " + settings.text("wal-max-size") + " (" +
                    settings.at("wal-max-size").where + ") must be at least four times wal-segment-size " +
@@ -157,6 +162,7 @@ Result<void> fill(DaemonOptions& options, const Settings& settings, const StartI
   options.append_timeout = in_milliseconds(settings, "append-timeout");
   options.pool_bytes = settings.bytes("pool-size");
   options.footer_cache_bytes = settings.bytes("footer-cache-size");
+  options.block_cache_bytes = settings.bytes("block-cache-size");
   options.offload_interval = in_milliseconds(settings, "offload-interval");
   options.object_bytes = settings.bytes("object-size");
   options.shutdown_timeout = in_milliseconds(settings, "shutdown-timeout");

@@ -46,12 +46,13 @@ struct DaemonOptions {
   bool foreground = false;
   LogLevel log_level = LogLevel::info;
 
-  uint64_t wal_segment_bytes = 0;
+  uint64_t wal_segment_bytes = 0;  ///< a power of two
   std::chrono::microseconds wal_sync_interval{0};
   uint64_t wal_max_bytes = 0;  ///< at least four segments
   std::chrono::milliseconds append_timeout{0};
   uint64_t pool_bytes = 0;
   uint64_t footer_cache_bytes = 0;
+  uint64_t block_cache_bytes = 0;
   std::chrono::milliseconds offload_interval{0};
   uint64_t object_bytes = 0;
   std::chrono::milliseconds shutdown_timeout{0};

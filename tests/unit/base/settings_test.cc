@@ -142,6 +142,7 @@ TEST_CASE("an error names its source, and what would be right") {
   CHECK(contains(error_of(in),
                  "TOPICFS_APPEND_TIMEOUT in the environment: \"5\": expected a time with its unit"));
   CHECK(contains(error_of({"--pool-size", "1KiB", "/mnt"}), "--pool-size: \"1KiB\": must be from 16MiB to"));
+  CHECK(contains(error_of({"--wal-segment-size=65MiB", "/mnt"}), "must be a power of two"));
   CHECK(contains(error_of({"--log-level=loud", "/mnt"}), "expected one of debug|info|warning|error"));
   CHECK(contains(error_of({"--pool-sise=1GiB", "/mnt"}),
                  "unknown option --pool-sise; did you mean --pool-size?"));
