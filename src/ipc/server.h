@@ -1,0 +1,50 @@
+// Server: the daemon's end of the gateway's socket. It serves an Engine to one gateway at a time, from
+// a thread of its own: verbs arrive as small frames, batches in an arena that the gateway fills, and
+// what is read leaves as references into the pool, without passing through the socket. Nothing that
+// the gateway writes is trusted; the worst it can do is to lose its connection.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <topicfs/engine.h>
+
+#include "base/clock.h"
+#include "ipc/ends_table.h"
+#include "ipc/pin_ledger.h"
+
+namespace topicfs::ipc {
+
+struct ServerOptions {
+  std::string directory;  ///< the socket's: the data directory, which the caller has locked
+  PoolView pool;          ///< must outlive the server
+
+  size_t arena_bytes = 64 << 20;   ///< batches on their way in
+  size_t bounce_bytes = 32 << 20;  ///< copies of what is not in the pool, on their way out
+  uint64_t table_rows = kEndsTableRows;
+  uint32_t pin_budget_percent = 25;  ///< of the pool: more than that is copied, not lent
+  /// A gateway is expected to copy out what it can't pass on within half of this; one that does not
+  /// let go of bytes for so long loses its connection.
+  std::chrono::seconds pin_age_max{60};
+};
+
+struct ServerStatus {
+  bool connected = false;
+  int gateway_pid = 0;
+  size_t in_flight = 0;  ///< requests that are not answered
+  PinLedger::Lent lent;
+};
+
+class Server {
+ public:
+  /// Listens, and serves until it is destroyed. kIo, kInvalidArgument (no such directory).
+  /// `engine` outlives the server; `clock` outlives the engine's last answer too.
+  static Result<std::unique_ptr<Server>> start(Engine& engine, Clock& clock, ServerOptions options);
+  /// The gateway is cut off; appends that wait for room are cancelled. Answers of the engine that come
+  /// later are dropped; the engine may be destroyed when it has given them.
+  virtual ~Server() = default;
+
+  virtual ServerStatus status() = 0;
+};
+
+}  // namespace topicfs::ipc
