@@ -25,6 +25,7 @@ CLEAN = {
     "src/wal/writer.h": '#include "pool/chunk.h"\n// system_clock, rand() and <asio.hpp> in comments are words\n',
     "src/object/store.h": "",
     "src/object/s3/s3_store.h": '#include "object/store.h"\n',
+    "src/object/open_store.cc": '#include "object/s3/s3_store.h"\n',
     "src/engine/engine.cc": '#include "wal/writer.h"\n#include "object/store.h"\nauto s = "sleep_for rand()";\n',
     "src/fuse/names.cc": '#include "record/line_framing.h"\nvoid f(X x) { x.rand(); operand(1); }\n',
     "src/fuse/main.cc": '#include "wal/writer.h"\n#include "object/s3/s3_store.h"\n',
