@@ -2,14 +2,14 @@
 # Sourced by tools/run and tools/test.
 
 run_packages=(
-  g++ meson ninja-build pkg-config python3 fuse3 libfuse3-dev
+  g++ meson ninja-build pkg-config procps python3 fuse3 libfuse3-dev
   libasio-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev libisal-dev liblz4-dev
   libpugixml-dev libsnappy-dev libspdlog-dev libssl-dev liburing-dev libzstd-dev rapidjson-dev zlib1g-dev
   doctest-dev
 )
 
 test_packages=(
-  acl attr ccache clang curl e2fsprogs ed kcat less libclang-rt-14-dev mandoc procps
+  acl attr ccache clang curl e2fsprogs ed kcat less libclang-rt-14-dev mandoc
   python3-confluent-kafka python3-kafka rsync strace util-linux vim-tiny
   memcached swift swift-account swift-container swift-object swift-proxy
 )
