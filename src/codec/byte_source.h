@@ -2,10 +2,10 @@
 // read from one, so that they need not know whether their bytes were compressed or in pieces.
 #pragma once
 
-#include <span>
-
 #include <topicfs/result.h>
 #include <topicfs/types.h>
+
+#include <span>
 
 namespace topicfs {
 

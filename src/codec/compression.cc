@@ -59,8 +59,8 @@ class StreamDecompressor final : public ByteSource {
     while (filled < kDecompressWindowBytes) {
       input_.fill(1);
       if (input_.bytes().empty() && frame_done_) break;
-      TRY_ASSIGN(Step step, decoder_->step(input_.bytes(), {window_.get() + filled,
-                                                            kDecompressWindowBytes - filled}));
+      TRY_ASSIGN(Step step,
+                 decoder_->step(input_.bytes(), {window_.get() + filled, kDecompressWindowBytes - filled}));
       // Without progress the loop would never end; a decoder that has input and room stands still
       // only if it waits for more input.
       if (step.consumed == 0 && step.produced == 0 && step.frame_done == frame_done_)
@@ -107,11 +107,16 @@ class PassThrough final : public ByteSource {
 
 std::string_view name_of(Codec codec) {
   switch (codec) {
-    case Codec::none: return "uncompressed";
-    case Codec::gzip: return "gzip";
-    case Codec::snappy: return "snappy";
-    case Codec::lz4: return "lz4";
-    case Codec::zstd: return "zstd";
+    case Codec::none:
+      return "uncompressed";
+    case Codec::gzip:
+      return "gzip";
+    case Codec::snappy:
+      return "snappy";
+    case Codec::lz4:
+      return "lz4";
+    case Codec::zstd:
+      return "zstd";
   }
   return "unknown";
 }
@@ -122,11 +127,16 @@ std::unique_ptr<ByteSource> open_decompressor(Codec codec, PiecesSource input, u
     return std::make_unique<StreamDecompressor>(codec, std::move(decoder), input, max_output_bytes);
   };
   switch (codec) {
-    case Codec::none: return std::make_unique<PassThrough>(input, max_output_bytes);
-    case Codec::gzip: return stream(open_gzip());
-    case Codec::snappy: return open_snappy(input, max_output_bytes);
-    case Codec::lz4: return stream(open_lz4());
-    case Codec::zstd: return stream(open_zstd());
+    case Codec::none:
+      return std::make_unique<PassThrough>(input, max_output_bytes);
+    case Codec::gzip:
+      return stream(open_gzip());
+    case Codec::snappy:
+      return open_snappy(input, max_output_bytes);
+    case Codec::lz4:
+      return stream(open_lz4());
+    case Codec::zstd:
+      return stream(open_zstd());
   }
   check_failed("a codec has a decompressor", __FILE__, __LINE__);
 }

@@ -9,7 +9,7 @@
 namespace topicfs {
 namespace {
 
-constexpr size_t kMaxIsalBytes = 1u << 30;  // its length is an int
+constexpr size_t kMaxIsalBytes = 1u << 30;   // its length is an int
 constexpr size_t kCopyBlockBytes = 8 << 10;  // stays in the first-level cache between copy and check
 
 // Polynomials over GF(2) modulo the Castagnoli one, reflected: bit 31 is x^0.

@@ -2,10 +2,10 @@
 // ISA-L does the work.
 #pragma once
 
+#include <topicfs/types.h>
+
 #include <cstdint>
 #include <span>
-
-#include <topicfs/types.h>
 
 namespace topicfs {
 

@@ -28,8 +28,10 @@ class GzipDecoder final : public StreamDecoder {
     z_.avail_out = static_cast<uInt>(out.size());
     if (!member_done_) {
       const int result = inflate(&z_, Z_NO_FLUSH);
-      if (result == Z_STREAM_END) member_done_ = true;
-      else if (result == Z_MEM_ERROR) return no_memory(Codec::gzip);
+      if (result == Z_STREAM_END)
+        member_done_ = true;
+      else if (result == Z_MEM_ERROR)
+        return no_memory(Codec::gzip);
       else if (result != Z_OK && result != Z_BUF_ERROR)
         return undecodable(Codec::gzip, z_.msg ? z_.msg : "bad data");
     }

@@ -58,7 +58,8 @@ class SnappyDecompressor final : public ByteSource {
     }
     while (framed_ && input_.remaining() != 0) {
       input_.fill(kBlockSizeBytes);
-      if (input_.bytes().size() < kBlockSizeBytes) return undecodable(Codec::snappy, "a block size is cut off");
+      if (input_.bytes().size() < kBlockSizeBytes)
+        return undecodable(Codec::snappy, "a block size is cut off");
       const uint32_t size = load_be<uint32_t>(input_.bytes().data());
       input_.consume(kBlockSizeBytes);
       if (size > input_.remaining()) return undecodable(Codec::snappy, "a block is cut off");
@@ -85,7 +86,8 @@ class SnappyDecompressor final : public ByteSource {
     input_.fill(std::min(size, kMaxVarintBytes));
     const std::byte* head = input_.bytes().data();
     uint32_t length = 0;
-    if (!decode_uvarint(head, head + std::min(size, kMaxVarintBytes), length) || length > kMaxExpansion * size)
+    if (!decode_uvarint(head, head + std::min(size, kMaxVarintBytes), length) ||
+        length > kMaxExpansion * size)
       return undecodable(Codec::snappy, "a block's length is impossible");
     total_ += length;
     if (total_ > max_output_bytes_) return output_too_large(Codec::snappy, max_output_bytes_);

@@ -21,8 +21,12 @@ inline uint8_t load_once(const std::byte* p) {
   return __atomic_load_n(reinterpret_cast<const uint8_t*>(p), __ATOMIC_RELAXED);
 }
 
-constexpr uint32_t zigzag(int32_t v) { return (static_cast<uint32_t>(v) << 1) ^ static_cast<uint32_t>(v >> 31); }
-constexpr uint64_t zigzag(int64_t v) { return (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63); }
+constexpr uint32_t zigzag(int32_t v) {
+  return (static_cast<uint32_t>(v) << 1) ^ static_cast<uint32_t>(v >> 31);
+}
+constexpr uint64_t zigzag(int64_t v) {
+  return (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63);
+}
 constexpr int32_t unzigzag(uint32_t v) { return static_cast<int32_t>((v >> 1) ^ (0 - (v & 1))); }
 constexpr int64_t unzigzag(uint64_t v) { return static_cast<int64_t>((v >> 1) ^ (0 - (v & 1))); }
 
@@ -70,7 +74,8 @@ inline std::byte* encode_varint(std::byte* p, I value) {
 
 template <class U>
 constexpr size_t uvarint_size(U value) {
-  return (static_cast<size_t>(std::bit_width(static_cast<U>(value | 1))) * 9 + 64) / 64;  // bits / 7, rounded up
+  return (static_cast<size_t>(std::bit_width(static_cast<U>(value | 1))) * 9 + 64) /
+         64;  // bits / 7, rounded up
 }
 template <class I>
 constexpr size_t varint_size(I value) {

@@ -12,7 +12,8 @@ class ZstdDecoder final : public StreamDecoder {
   ~ZstdDecoder() override { ZSTD_freeDCtx(context_); }
   bool open() {
     context_ = ZSTD_createDCtx();
-    return context_ && !ZSTD_isError(ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, kMaxZstdWindowLog));
+    return context_ &&
+           !ZSTD_isError(ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, kMaxZstdWindowLog));
   }
 
   Result<Step> step(ByteSpan in, MutableByteSpan out) override {

@@ -34,7 +34,8 @@ void for_each_field(Header& h, F&& f) {
 }
 
 Result<BatchHeader> check(const BatchHeader& h) {
-  if (h.magic != kBatchMagic) return fail(Errc::kUnsupported, fmt::format("record batch of magic {}", h.magic));
+  if (h.magic != kBatchMagic)
+    return fail(Errc::kUnsupported, fmt::format("record batch of magic {}", h.magic));
   if (h.batch_length < kMinBatchLength || h.record_count < 0 || h.last_offset_delta < 0)
     return fail(Errc::kCorrupt, "record batch header is damaged: a length or count is impossible");
   if (!h.has_known_codec())
@@ -79,9 +80,9 @@ void rewrite_times(std::span<std::byte, kBatchHeaderBytes> header, TimestampType
   const auto tail_crc = [&] { return crc32c(ByteSpan(bytes).subspan(kBatchCrcStart)); };
   const uint32_t before = tail_crc();
   h.max_timestamp = max_timestamp;
-  h.attributes = static_cast<int16_t>(type == TimestampType::log_append_time
-                                          ? h.attributes | kAttributeLogAppendTime
-                                          : h.attributes & ~kAttributeLogAppendTime);
+  h.attributes =
+      static_cast<int16_t>(type == TimestampType::log_append_time ? h.attributes | kAttributeLogAppendTime
+                                                                  : h.attributes & ~kAttributeLogAppendTime);
   h.store(bytes);
   // CRCs are linear: two inputs that differ in the header alone differ in their CRC by the
   // headers' difference, moved past the records.

@@ -15,22 +15,22 @@
 // What the records look like is in records.h; whether a batch keeps the rules, in validate.h.
 #pragma once
 
+#include <topicfs/result.h>
+#include <topicfs/types.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include <topicfs/result.h>
-#include <topicfs/types.h>
 
 #include "codec/compression.h"
 
 namespace topicfs {
 
 inline constexpr size_t kBatchHeaderBytes = 61;
-inline constexpr size_t kBatchLengthEnd = 12;   ///< batchLength counts from here
+inline constexpr size_t kBatchLengthEnd = 12;  ///< batchLength counts from here
 inline constexpr size_t kBatchCrcOffset = 17;
-inline constexpr size_t kBatchCrcStart = 21;    ///< what the CRC covers begins here
+inline constexpr size_t kBatchCrcStart = 21;  ///< what the CRC covers begins here
 inline constexpr int8_t kBatchMagic = 2;
 inline constexpr int64_t kNoTimestamp = -1;
 inline constexpr int64_t kNoProducerId = -1;
@@ -89,8 +89,7 @@ enum class TimestampType { create_time, log_append_time };
 /// Sets maxTimestamp and the timestamp type, and corrects the CRC, which was right before: from
 /// the change of the header alone, so the records need not be at hand. The header's batchLength
 /// has been checked.
-void rewrite_times(std::span<std::byte, kBatchHeaderBytes> header, TimestampType type,
-                   int64_t max_timestamp);
+void rewrite_times(std::span<std::byte, kBatchHeaderBytes> header, TimestampType type, int64_t max_timestamp);
 
 /// Checks the CRC of a whole batch in pieces against its header. Reads each byte once.
 bool has_valid_crc(const BatchHeader& header, std::span<const ByteSpan> pieces);

@@ -60,7 +60,8 @@ LinesPlan plan_records(LineSplitter& lines, int64_t timestamp_delta, int32_t fir
   LinesPlan plan;
   LineSplitter ahead = lines;
   Line line;
-  while (first_offset_delta + static_cast<int64_t>(plan.record_count) <= std::numeric_limits<int32_t>::max() &&
+  while (first_offset_delta + static_cast<int64_t>(plan.record_count) <=
+             std::numeric_limits<int32_t>::max() &&
          ahead.next(line)) {
     const size_t size =
         record_size(line.size, timestamp_delta, first_offset_delta + plan.record_count, line.ending);
@@ -88,7 +89,8 @@ BatchHeaderBytes finish_header(const FileBatch& batch, uint32_t records_crc) {
   if (batch.timestamp_type == TimestampType::log_append_time) header.attributes = kAttributeLogAppendTime;
   BatchHeaderBytes bytes;
   header.store(bytes);
-  header.crc = crc32c_combine(crc32c(ByteSpan(bytes).subspan(kBatchCrcStart)), records_crc, batch.records_bytes);
+  header.crc =
+      crc32c_combine(crc32c(ByteSpan(bytes).subspan(kBatchCrcStart)), records_crc, batch.records_bytes);
   header.store(bytes);
   return bytes;
 }

@@ -5,12 +5,12 @@
 // refused, forget it, and nothing has happened.
 #pragma once
 
+#include <topicfs/engine.h>
+
 #include <array>
 #include <cstddef>
 #include <span>
 #include <vector>
-
-#include <topicfs/engine.h>
 
 namespace topicfs {
 
@@ -56,7 +56,8 @@ class LineFramer {
   /// Drops the pending bytes: the handle is gone or its partition is.
   void clear();
 
-  explicit LineFramer(size_t max_pending_bytes = kMaxPendingLineBytes) : max_pending_bytes_(max_pending_bytes) {}
+  explicit LineFramer(size_t max_pending_bytes = kMaxPendingLineBytes)
+      : max_pending_bytes_(max_pending_bytes) {}
 
  private:
   size_t max_pending_bytes_;

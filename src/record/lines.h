@@ -2,11 +2,11 @@
 // else: copy it to go over the same lines twice, once to count and once to write.
 #pragma once
 
+#include <topicfs/types.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <span>
-
-#include <topicfs/types.h>
 
 namespace topicfs {
 

@@ -15,12 +15,8 @@ constexpr int32_t kMinHeaderBytes = 2;
 Result<RecordsView> RecordsView::of_batch(const BatchHeader& header, std::span<const ByteSpan> pieces) {
   if (total_size(pieces) < header.size_bytes())
     return fail(Errc::kCorrupt, fmt::format("record batch of {} bytes is cut off", header.size_bytes()));
-  return RecordsView{pieces,
-                     kBatchHeaderBytes,
-                     header.records_size_bytes(),
-                     header.codec(),
-                     header.record_count,
-                     header.is_control()};
+  return RecordsView{pieces,         kBatchHeaderBytes,   header.records_size_bytes(),
+                     header.codec(), header.record_count, header.is_control()};
 }
 
 RecordReader::RecordReader(const RecordsView& view)
@@ -94,7 +90,8 @@ bool RecordReader::fits(int32_t n, int32_t lowest) {
 /// The numbers up to the key's length, read in registers where the window surely holds them.
 bool RecordReader::numbers(Record& record, int32_t& size) {
   constexpr size_t kLongest = 3 * kMaxVarintBytes + 1 + kMaxVarlongBytes;
-  if (window_bytes() < kLongest) [[unlikely]] return slow_numbers(record, size);
+  if (window_bytes() < kLongest) [[unlikely]]
+    return slow_numbers(record, size);
   const std::byte* p = decode_varint(p_, p_ + kMaxVarintBytes, size);
   if (!p) return malformed("a number is too long");
   record_end_ = window_end_position_ - static_cast<uint64_t>(window_end_ - p) + static_cast<uint64_t>(size);

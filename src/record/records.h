@@ -66,7 +66,8 @@ class RecordReader {
   /// The next record up to its value. Fails too where the records end: who counts does not ask.
   bool begin(Record& record);
   bool skip_value() {
-    if (value_left_ > window_bytes()) [[unlikely]] return skip(value_left_);
+    if (value_left_ > window_bytes()) [[unlikely]]
+      return skip(value_left_);
     p_ += value_left_;
     value_left_ = 0;
     return true;
@@ -87,7 +88,8 @@ class RecordReader {
   /// Headers and the record's end.
   bool end(Record& record) {
     record.is_partial = false;
-    if (p_ == window_end_ || position() + 1 != record_end_ || load_once(p_) != 0) return end_with_headers(record);
+    if (p_ == window_end_ || position() + 1 != record_end_ || load_once(p_) != 0)
+      return end_with_headers(record);
     ++p_;
     return true;
   }
@@ -105,9 +107,11 @@ class RecordReader {
   template <class I>
   bool varint(I& value) {
     constexpr size_t kLongest = sizeof(I) == 4 ? kMaxVarintBytes : kMaxVarlongBytes;
-    if (window_bytes() < kLongest) [[unlikely]] return slow_varint(value);
+    if (window_bytes() < kLongest) [[unlikely]]
+      return slow_varint(value);
     const std::byte* end = decode_varint(p_, p_ + kLongest, value);
-    if (!end) [[unlikely]] return malformed("a number is too long");
+    if (!end) [[unlikely]]
+      return malformed("a number is too long");
     p_ = end;
     return true;
   }

@@ -42,7 +42,8 @@ class Window {
 /// `sink(ByteSpan)` gets the text's bytes [skip, end); for uncompressed records its values are
 /// pieces of the records' own memory, newlines never are.
 template <class Sink>
-Result<void> render(const RecordsView& records, uint64_t text_size, uint64_t skip, uint64_t end, Sink&& sink) {
+Result<void> render(const RecordsView& records, uint64_t text_size, uint64_t skip, uint64_t end,
+                    Sink&& sink) {
   if (skip >= end) return {};
   if (records.is_control) return wrong_length(text_size);
   RecordReader reader(records);
@@ -89,8 +90,10 @@ Result<void> TextGather::add(const RecordsView& records, uint64_t text_size_byte
   const ByteSpan last = pieces_.empty() ? ByteSpan{} : pieces_.back();
   const bool direct = records.codec == Codec::none;
   auto added = render(records, text_size_bytes, skip, skip + n, [&](ByteSpan bytes) {
-    if (direct) direct_or_copy(bytes);
-    else copy(bytes);
+    if (direct)
+      direct_or_copy(bytes);
+    else
+      copy(bytes);
   });
   if (!added) {
     size_ = size, buffer_used_ = buffer_used;

@@ -14,9 +14,14 @@ constexpr size_t kMaxStrayBytes = kBatchLengthEnd - 1;
 constexpr int32_t kMinBatchLength = kBatchHeaderBytes - kBatchLengthEnd;
 
 constexpr BatchFault kFaults[] = {
-    BatchFault::corrupt_message,   BatchFault::too_large,     BatchFault::invalid_record,
-    BatchFault::old_magic,         BatchFault::unsupported_compression,
-    BatchFault::invalid_timestamp, BatchFault::unknown_codec, BatchFault::undecodable,
+    BatchFault::corrupt_message,
+    BatchFault::too_large,
+    BatchFault::invalid_record,
+    BatchFault::old_magic,
+    BatchFault::unsupported_compression,
+    BatchFault::invalid_timestamp,
+    BatchFault::unknown_codec,
+    BatchFault::undecodable,
     BatchFault::no_memory,
 };
 
@@ -32,7 +37,8 @@ Result<BatchHeader> check_header(ByteSpan batch, const ValidateLimits& limits) {
   const BatchHeader h = BatchHeader::load(bytes);
   if (h.magic < 0 || h.magic > kBatchMagic)
     return refuse(BatchFault::corrupt_message, fmt::format("magic {}", h.magic));
-  if (h.magic != kBatchMagic) return refuse(BatchFault::old_magic, "only record batches of magic 2 are taken");
+  if (h.magic != kBatchMagic)
+    return refuse(BatchFault::old_magic, "only record batches of magic 2 are taken");
   if (h.batch_length < kMinBatchLength)
     return refuse(BatchFault::corrupt_message, fmt::format("a batch length of {}", h.batch_length));
   if (h.size_bytes() > batch.size()) return refuse(BatchFault::invalid_record, "the record batch is cut off");
@@ -54,8 +60,8 @@ Result<void> check_rules(const BatchHeader& h, const ValidateLimits& limits) {
   if (h.codec() == Codec::zstd && !limits.allow_zstd)
     return refuse(BatchFault::unsupported_compression, "zstd needs a newer version of Produce");
   if (h.record_count <= 0 || h.last_offset_delta != h.record_count - 1)
-    return refuse(BatchFault::invalid_record,
-                  fmt::format("{} records with a last offset delta of {}", h.record_count, h.last_offset_delta));
+    return refuse(BatchFault::invalid_record, fmt::format("{} records with a last offset delta of {}",
+                                                          h.record_count, h.last_offset_delta));
   if (h.is_control()) return refuse(BatchFault::invalid_record, "producers may not write control batches");
   if (h.has_producer_id() && h.base_sequence < 0)
     return refuse(BatchFault::invalid_record, "a producer id without a base sequence");
@@ -76,7 +82,8 @@ Result<void> check_records(ValidatedBatch& batch, const RecordsView& view, const
   for (int32_t i = 0; i < view.record_count; ++i) {
     Record record;
     if (!reader.begin(record) || !reader.skip_value() || !reader.end(record)) return refuse_records(reader);
-    if (record.offset_delta != i) return refuse(BatchFault::invalid_record, "offset deltas don't count up from 0");
+    if (record.offset_delta != i)
+      return refuse(BatchFault::invalid_record, "offset deltas don't count up from 0");
     if (limits.keys == Require::yes && record.key_size < 0)
       return refuse(BatchFault::invalid_record, "a compacted topic takes no record without a key");
     // Wraps around where the sum does not fit, as Kafka's arithmetic does.
@@ -103,30 +110,48 @@ Result<void> check_records(ValidatedBatch& batch, const RecordsView& view, const
 
 std::string_view name_of(BatchFault fault) {
   switch (fault) {
-    case BatchFault::corrupt_message: return "corrupt message";
-    case BatchFault::too_large: return "message too large";
-    case BatchFault::invalid_record: return "invalid record";
-    case BatchFault::old_magic: return "old message format";
-    case BatchFault::unsupported_compression: return "unsupported compression type";
-    case BatchFault::invalid_timestamp: return "invalid timestamp";
-    case BatchFault::unknown_codec: return "unknown compression codec";
-    case BatchFault::undecodable: return "undecodable payload";
-    case BatchFault::no_memory: return "no memory for decompression";
+    case BatchFault::corrupt_message:
+      return "corrupt message";
+    case BatchFault::too_large:
+      return "message too large";
+    case BatchFault::invalid_record:
+      return "invalid record";
+    case BatchFault::old_magic:
+      return "old message format";
+    case BatchFault::unsupported_compression:
+      return "unsupported compression type";
+    case BatchFault::invalid_timestamp:
+      return "invalid timestamp";
+    case BatchFault::unknown_codec:
+      return "unknown compression codec";
+    case BatchFault::undecodable:
+      return "undecodable payload";
+    case BatchFault::no_memory:
+      return "no memory for decompression";
   }
   return "unknown fault";
 }
 
 Errc errc_of(BatchFault fault) {
   switch (fault) {
-    case BatchFault::corrupt_message: return Errc::kCorrupt;
-    case BatchFault::too_large: return Errc::kTooLarge;
-    case BatchFault::invalid_record: return Errc::kInvalidArgument;
-    case BatchFault::old_magic: return Errc::kUnsupported;
-    case BatchFault::unsupported_compression: return Errc::kUnsupported;
-    case BatchFault::invalid_timestamp: return Errc::kInvalidArgument;
-    case BatchFault::unknown_codec: return Errc::kUnsupported;
-    case BatchFault::undecodable: return Errc::kCorrupt;
-    case BatchFault::no_memory: return Errc::kFull;
+    case BatchFault::corrupt_message:
+      return Errc::kCorrupt;
+    case BatchFault::too_large:
+      return Errc::kTooLarge;
+    case BatchFault::invalid_record:
+      return Errc::kInvalidArgument;
+    case BatchFault::old_magic:
+      return Errc::kUnsupported;
+    case BatchFault::unsupported_compression:
+      return Errc::kUnsupported;
+    case BatchFault::invalid_timestamp:
+      return Errc::kInvalidArgument;
+    case BatchFault::unknown_codec:
+      return Errc::kUnsupported;
+    case BatchFault::undecodable:
+      return Errc::kCorrupt;
+    case BatchFault::no_memory:
+      return Errc::kFull;
   }
   return Errc::kInvalidArgument;
 }
@@ -134,7 +159,8 @@ Errc errc_of(BatchFault fault) {
 std::optional<BatchFault> fault_of(const Error& error) {
   for (BatchFault fault : kFaults) {
     const std::string_view name = name_of(fault);
-    if (error.code == errc_of(fault) && error.what.starts_with(name) && error.what.substr(name.size(), 2) == ": ")
+    if (error.code == errc_of(fault) && error.what.starts_with(name) &&
+        error.what.substr(name.size(), 2) == ": ")
       return fault;
   }
   return std::nullopt;
@@ -147,7 +173,7 @@ Result<ValidatedBatch> validate_batch(ByteSpan batch, const ValidateLimits& limi
   validated.size_bytes = validated.header.size_bytes();
   validated.record_count = validated.header.record_count;
   const ByteSpan records = batch.subspan(kBatchHeaderBytes, validated.header.records_size_bytes());
-  const RecordsView view{std::span(&records, 1), 0, records.size(), validated.header.codec(),
+  const RecordsView view{std::span(&records, 1), 0,    records.size(), validated.header.codec(),
                          validated.record_count, false};
   TRY(check_records(validated, view, limits));
   return validated;

@@ -36,20 +36,20 @@ std::optional<BatchFault> fault_of(const Error& error);
 enum class Require { no, yes };
 
 struct ValidateLimits {
-  size_t max_batch_bytes = 1 << 20;           ///< max.message.bytes
-  uint64_t max_text_bytes = 64 << 20;         ///< --max-batch-text
-  Require keys = Require::no;                 ///< yes: the topic is compacted
-  bool allow_zstd = true;                     ///< false: Produce below version 7
+  size_t max_batch_bytes = 1 << 20;    ///< max.message.bytes
+  uint64_t max_text_bytes = 64 << 20;  ///< --max-batch-text
+  Require keys = Require::no;          ///< yes: the topic is compacted
+  bool allow_zstd = true;              ///< false: Produce below version 7
   /// CreateTime limits (message.timestamp.before.max.ms, after.max.ms, as points in time).
   int64_t min_timestamp = std::numeric_limits<int64_t>::min();
   int64_t max_timestamp = std::numeric_limits<int64_t>::max();
 };
 
 struct ValidatedBatch {
-  BatchHeader header;            ///< the copy that was checked: trust this, not the memory
-  size_t size_bytes = 0;         ///< of the batch; fewer than given if a few stray bytes follow it
-  int32_t record_count = 0;      ///< lastOffsetDelta + 1: offsets that it takes
-  uint64_t text_size_bytes = 0;  ///< length in the text view
+  BatchHeader header;                    ///< the copy that was checked: trust this, not the memory
+  size_t size_bytes = 0;                 ///< of the batch; fewer than given if a few stray bytes follow it
+  int32_t record_count = 0;              ///< lastOffsetDelta + 1: offsets that it takes
+  uint64_t text_size_bytes = 0;          ///< length in the text view
   int64_t max_timestamp = kNoTimestamp;  ///< of the records: what the header should have said
 
   Codec codec() const { return header.codec(); }

@@ -38,7 +38,8 @@ void measure(std::string_view what, Codec codec, size_t value_bytes, size_t byte
 
 std::string value_of(size_t size) {
   std::string value;
-  for (unsigned x = 12345; value.size() < size; x = x * 1103515245 + 12345) value += std::to_string(x >> 16) + " ";
+  for (unsigned x = 12345; value.size() < size; x = x * 1103515245 + 12345)
+    value += std::to_string(x >> 16) + " ";
   return value.substr(0, size);
 }
 
@@ -71,9 +72,11 @@ int run() {
       LineSplitter writing = lines;
       const LinesPlan plan = plan_records(lines, 0, 0, out.size());
       std::byte* to = out.data();
-      write_records(writing, plan.record_count, 0, 0, [&](ByteSpan b) { to = std::copy(b.begin(), b.end(), to); });
+      write_records(writing, plan.record_count, 0, 0,
+                    [&](ByteSpan b) { to = std::copy(b.begin(), b.end(), to); });
       const ByteSpan built(out.data(), plan.records_bytes);
-      (void)finish_header({.record_count = plan.record_count, .records_bytes = built.size()}, std::span(&built, 1));
+      (void)finish_header({.record_count = plan.record_count, .records_bytes = built.size()},
+                          std::span(&built, 1));
     });
   }
   return 0;

@@ -46,7 +46,8 @@ std::string with_header(std::string batch, const BatchHeader& header) {
   BatchHeaderBytes bytes;
   BatchHeader h = header;
   h.store(bytes);
-  h.crc = crc32c(as_byte_span(batch).subspan(kBatchHeaderBytes), crc32c(ByteSpan(bytes).subspan(kBatchCrcStart)));
+  h.crc =
+      crc32c(as_byte_span(batch).subspan(kBatchHeaderBytes), crc32c(ByteSpan(bytes).subspan(kBatchCrcStart)));
   h.store(bytes);
   batch.replace(0, bytes.size(), reinterpret_cast<const char*>(bytes.data()), bytes.size());
   return batch;

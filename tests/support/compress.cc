@@ -67,11 +67,16 @@ std::string zstd(std::string_view data) {
 
 std::string compress(Codec codec, std::string_view data, SnappyForm form) {
   switch (codec) {
-    case Codec::none: return std::string(data);
-    case Codec::gzip: return gzip(data);
-    case Codec::snappy: return form == SnappyForm::raw ? raw_snappy(data) : xerial_snappy(data);
-    case Codec::lz4: return lz4(data);
-    case Codec::zstd: return zstd(data);
+    case Codec::none:
+      return std::string(data);
+    case Codec::gzip:
+      return gzip(data);
+    case Codec::snappy:
+      return form == SnappyForm::raw ? raw_snappy(data) : xerial_snappy(data);
+    case Codec::lz4:
+      return lz4(data);
+    case Codec::zstd:
+      return zstd(data);
   }
   throw std::logic_error("no such codec");
 }

@@ -19,7 +19,8 @@ namespace {
 std::string hex(ByteSpan bytes) {
   std::string out;
   for (std::byte b : bytes) {
-    for (int digit : {std::to_integer<int>(b) >> 4, std::to_integer<int>(b) & 15}) out += "0123456789abcdef"[digit];
+    for (int digit : {std::to_integer<int>(b) >> 4, std::to_integer<int>(b) & 15})
+      out += "0123456789abcdef"[digit];
   }
   return out;
 }
@@ -32,7 +33,8 @@ BatchHeaderBytes header_of(const std::string& batch) {
 
 }  // namespace
 
-TEST_CASE("the header of kafka-python's batch has the fields that it was given, and is stored back the same") {
+TEST_CASE(
+    "the header of kafka-python's batch has the fields that it was given, and is stored back the same") {
   const std::string batch = from_hex(kKafkaPython);
   const BatchHeader h = *BatchHeader::parse(as_byte_span(batch));
   CHECK(h.size_bytes() == batch.size());
@@ -59,17 +61,54 @@ TEST_CASE("a batch of file lines has exactly these bytes") {
   write_record(as_byte_span(""), 0, 1, Ending::newline, sink);
   write_record(as_byte_span("end"), 0, 2, Ending::partial, sink);
   const ByteSpan pieces[] = {as_byte_span(records).first(7), as_byte_span(records).subspan(7)};
-  const FileBatch batch{.base_offset = Offset(258), .partition_leader_epoch = 5, .record_count = 3,
-                        .records_bytes = records.size(), .base_timestamp = 1600000000000,
+  const FileBatch batch{.base_offset = Offset(258),
+                        .partition_leader_epoch = 5,
+                        .record_count = 3,
+                        .records_bytes = records.size(),
+                        .base_timestamp = 1600000000000,
                         .max_timestamp = 1600000000000};
   const BatchHeaderBytes header = finish_header(batch, pieces);
   CHECK(hex(as_byte_span(records)) ==
-        "16" "00" "00" "00" "01" "0a" "68656c6c6f" "00"                       // "hello"
-        "0c" "00" "00" "02" "01" "00" "00"                                    // ""
-        "34" "00" "00" "04" "01" "06" "656e64"                                // "end", with
-        "02" "1e" "746f70696366732e7061727469616c" "01");                     // topicfs.partial: null
-  CHECK(hex(header) == "0000000000000102" "0000005f" "00000005" "02" + hex(ByteSpan(header).subspan(17, 4)) +
-        "0000" "00000002" "00000174876e8000" "00000174876e8000" "ffffffffffffffff" "ffff" "ffffffff" "00000003");
+        "16"
+        "00"
+        "00"
+        "00"
+        "01"
+        "0a"
+        "68656c6c6f"
+        "00"  // "hello"
+        "0c"
+        "00"
+        "00"
+        "02"
+        "01"
+        "00"
+        "00"  // ""
+        "34"
+        "00"
+        "00"
+        "04"
+        "01"
+        "06"
+        "656e64"  // "end", with
+        "02"
+        "1e"
+        "746f70696366732e7061727469616c"
+        "01");  // topicfs.partial: null
+  CHECK(hex(header) ==
+        "0000000000000102"
+        "0000005f"
+        "00000005"
+        "02" +
+            hex(ByteSpan(header).subspan(17, 4)) +
+            "0000"
+            "00000002"
+            "00000174876e8000"
+            "00000174876e8000"
+            "ffffffffffffffff"
+            "ffff"
+            "ffffffff"
+            "00000003");
   CHECK(has_valid_crc(*BatchHeader::parse(header), std::vector<ByteSpan>{header, as_byte_span(records)}));
   CHECK(finish_header(batch, crc32c(as_byte_span(records))) == header);
 }

@@ -82,7 +82,8 @@ TEST_CASE("a plan that is not accepted has changed nothing") {
 TEST_CASE("a text splits into lines, over pieces, each byte once") {
   CHECK(split({as_byte_span("one\ntwo\n")}, 100) == "one|two");
   CHECK(split({as_byte_span("one\ntwo")}, 100) == "one|two~");
-  CHECK(split({as_byte_span("o"), as_byte_span(""), as_byte_span("ne\nt"), as_byte_span("wo\n"), as_byte_span("")},
+  CHECK(split({as_byte_span("o"), as_byte_span(""), as_byte_span("ne\nt"), as_byte_span("wo\n"),
+               as_byte_span("")},
               100) == "one|two");
   CHECK(split({as_byte_span("one"), as_byte_span("\n")}, 100) == "one");
   CHECK(split({as_byte_span("\n\n")}, 100) == "|");

@@ -33,10 +33,11 @@ struct Log {
       write_records(writing, plan.record_count, 0, 0, [&](ByteSpan bytes) { records += as_text(bytes); });
       CHECK(records.size() == plan.records_bytes);
       CHECK(writing.consumed_bytes() == lines.consumed_bytes());
-      const BatchHeaderBytes header = finish_header(
-          FileBatch{.record_count = plan.record_count, .records_bytes = records.size(), .base_timestamp = kNow,
-                    .max_timestamp = kNow},
-          crc32c(as_byte_span(records)));
+      const BatchHeaderBytes header = finish_header(FileBatch{.record_count = plan.record_count,
+                                                              .records_bytes = records.size(),
+                                                              .base_timestamp = kNow,
+                                                              .max_timestamp = kNow},
+                                                    crc32c(as_byte_span(records)));
       batches.push_back(std::string(as_text(header)) + records);
       check(batches.back(), plan);
     }
@@ -70,7 +71,8 @@ std::string text_of(const std::string& batch, size_t step, size_t cut, uint64_t 
   std::string text;
   while (true) {
     std::string out(step, '\0');
-    auto n = render_text(view, size, skip + text.size(), {reinterpret_cast<std::byte*>(out.data()), out.size()});
+    auto n =
+        render_text(view, size, skip + text.size(), {reinterpret_cast<std::byte*>(out.data()), out.size()});
     REQUIRE_MESSAGE(n.has_value(), n.error().what);
     if (*n == 0) return text;
     TextGather gather(step);
@@ -88,7 +90,10 @@ std::string random_text(std::mt19937& random) {
   const size_t lines = random() % 60;
   for (size_t i = 0; i < lines; ++i) {
     const size_t kind = random() % 10;
-    text.append(kind < 6 ? random() % 100 : kind < 9 ? random() % 3 : random() % 3500, static_cast<char>(random()));
+    text.append(kind < 6   ? random() % 100
+                : kind < 9 ? random() % 3
+                           : random() % 3500,
+                static_cast<char>(random()));
     if (random() % 8) text += '\n';
   }
   return text;
@@ -105,8 +110,8 @@ TEST_CASE("any text, written in any pieces, reads back byte for byte, compressed
     LineFramer framer(2000);
     for (size_t at = 0; at < text.size();) {
       const size_t n = std::min<size_t>(1 + random() % (random() % 3 ? 50 : 4000), text.size() - at);
-      const FramingPlan plan =
-          framer.plan(as_byte_span(text).subspan(at, n), random() % 10 ? Unfinished::hold : Unfinished::release);
+      const FramingPlan plan = framer.plan(as_byte_span(text).subspan(at, n),
+                                           random() % 10 ? Unfinished::hold : Unfinished::release);
       if (plan.appends()) log.append_text(plan.pieces());
       framer.accept(plan);
       CHECK(framer.pending().size() <= 2000);

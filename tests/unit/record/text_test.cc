@@ -49,8 +49,13 @@ const std::string kMarker(kPartialHeaderKey);
 TEST_CASE("every window of the text is the window of the whole") {
   const std::string whole = "one\n\n\ntwo\nlines\nmarkedend\n";
   for (Codec codec : {Codec::none, Codec::lz4}) {
-    const Records records({{.value = "one"}, {.value = ""}, {.value = std::nullopt}, {.value = "two\nlines"},
-                           {.value = "marked", .headers = {{kMarker, std::nullopt}}}, {.value = "end"}}, codec);
+    const Records records({{.value = "one"},
+                           {.value = ""},
+                           {.value = std::nullopt},
+                           {.value = "two\nlines"},
+                           {.value = "marked", .headers = {{kMarker, std::nullopt}}},
+                           {.value = "end"}},
+                          codec);
     for (size_t skip = 0; skip <= whole.size(); ++skip) {
       for (size_t max = 0; max <= whole.size() + 3; ++max)
         CHECK(records.text(whole.size(), skip, max).value() == whole.substr(skip, max));
@@ -70,7 +75,8 @@ TEST_CASE("a batch whose text is longer or shorter than it was counted is corrup
     const Records records({{.value = "abc"}, {.value = "de"}}, codec);
     CHECK(records.text(7, 0, 100).value() == "abc\nde\n");
     CHECK(records.text(8, 0, 100).error().code == Errc::kCorrupt);
-    for (uint64_t size = 1; size < 7; ++size) CHECK(records.text(size, 0, 100).error().code == Errc::kCorrupt);
+    for (uint64_t size = 1; size < 7; ++size)
+      CHECK(records.text(size, 0, 100).error().code == Errc::kCorrupt);
     CHECK(records.text(100, 90, 5).error().code == Errc::kCorrupt);
     CHECK(records.text(8, 0, 7).value() == "abc\nde\n");  // the damage lies behind
   }
@@ -110,7 +116,8 @@ TEST_CASE("large values of plain batches stay where they are, small and compress
 }
 
 TEST_CASE("a gather has a bounded number of pieces and never more bytes than were asked for") {
-  std::vector<TestRecord> many(2 * TextGather::kMaxPieces, {.value = std::string(TextGather::kMinDirectBytes, 'x')});
+  std::vector<TestRecord> many(2 * TextGather::kMaxPieces,
+                               {.value = std::string(TextGather::kMinDirectBytes, 'x')});
   const Records records(many);
   const uint64_t size = many.size() * (TextGather::kMinDirectBytes + 1);
   TextGather gather(size - 3);
@@ -130,8 +137,10 @@ TEST_CASE("any damage to stored records is an error or text of the asked length,
       byte = static_cast<char>(byte ^ (1 << bit % 8));
       for (size_t skip : {0u, 5u, 11u}) {
         const auto text = records.text(12, skip, 100);
-        if (text) CHECK(text->size() == 12 - skip);
-        else CHECK(text.error().code == Errc::kCorrupt);
+        if (text)
+          CHECK(text->size() == 12 - skip);
+        else
+          CHECK(text.error().code == Errc::kCorrupt);
       }
       byte = static_cast<char>(byte ^ (1 << bit % 8));
     }

@@ -85,11 +85,15 @@ TEST_CASE("each broken rule is refused with the fault that Kafka's code for it n
   CHECK(fault(changed([](BatchHeader& h) { h.base_offset = Offset(7); })) == F::invalid_record);
   CHECK(fault(changed([](BatchHeader& h) { h.record_count = 3; })) == F::invalid_record);
   CHECK(fault(changed([](BatchHeader& h) { h.last_offset_delta = 2; })) == F::invalid_record);
-  CHECK(fault(changed([](BatchHeader& h) { h.record_count = 3, h.last_offset_delta = 2; })) == F::invalid_record);
-  CHECK(fault(changed([](BatchHeader& h) { h.record_count = 1, h.last_offset_delta = 0; })) == F::invalid_record);
-  CHECK(fault(changed([](BatchHeader& h) { h.record_count = 0, h.last_offset_delta = -1; })) == F::invalid_record);
-  CHECK(fault(changed([](BatchHeader& h) { h.record_count = INT32_MAX, h.last_offset_delta = INT32_MAX - 1; })) ==
+  CHECK(fault(changed([](BatchHeader& h) { h.record_count = 3, h.last_offset_delta = 2; })) ==
         F::invalid_record);
+  CHECK(fault(changed([](BatchHeader& h) { h.record_count = 1, h.last_offset_delta = 0; })) ==
+        F::invalid_record);
+  CHECK(fault(changed([](BatchHeader& h) { h.record_count = 0, h.last_offset_delta = -1; })) ==
+        F::invalid_record);
+  CHECK(fault(changed([](BatchHeader& h) {
+          h.record_count = INT32_MAX, h.last_offset_delta = INT32_MAX - 1;
+        })) == F::invalid_record);
   CHECK(fault(changed([](BatchHeader& h) { h.attributes = kAttributeControl; })) == F::invalid_record);
   CHECK(fault(changed([](BatchHeader& h) { h.producer_id = 5; })) == F::invalid_record);
   CHECK(fault(changed([](BatchHeader& h) { h.producer_id = 5, h.base_sequence = 0; })) == std::nullopt);
@@ -151,7 +155,8 @@ TEST_CASE("a wrong maximum timestamp and a LogAppendTime bit are taken, and to b
   auto wrong = validate_batch(as_byte_span(changed([](BatchHeader& h) { h.max_timestamp = 5000; })), {});
   CHECK(wrong->max_timestamp == 0);
   CHECK(wrong->needs_rewrite());
-  auto bit = validate_batch(as_byte_span(changed([](BatchHeader& h) { h.attributes = kAttributeLogAppendTime; })), {});
+  auto bit = validate_batch(
+      as_byte_span(changed([](BatchHeader& h) { h.attributes = kAttributeLogAppendTime; })), {});
   CHECK(bit->needs_rewrite());
 }
 
@@ -165,7 +170,8 @@ TEST_CASE("the text counts values and newlines, null and empty values, and leave
   CHECK(text({.value = std::nullopt}) == 1);
   CHECK(text({.value = "four", .headers = {{key, std::nullopt}}}) == 4);
   CHECK(text({.value = "four", .headers = {{key, ""}}}) == 4);
-  CHECK(text({.value = "four", .headers = {{"first", "x"}, {key, std::nullopt}, {"last", std::nullopt}}}) == 4);
+  CHECK(text({.value = "four", .headers = {{"first", "x"}, {key, std::nullopt}, {"last", std::nullopt}}}) ==
+        4);
   CHECK(text({.value = "four", .headers = {{key, "x"}}}) == 5);
   CHECK(text({.value = "four", .headers = {{"topicfs.PARTIAL", std::nullopt}}}) == 5);
   CHECK(text({.value = "four", .headers = {{"topicfs.partia", std::nullopt}}}) == 5);
@@ -181,8 +187,8 @@ TEST_CASE("a batch cut off at any byte is refused, also if its header and CRC ar
   for (Codec codec : {Codec::none, Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
     BatchHeader header;
     header.attributes = static_cast<int16_t>(codec);
-    const std::string batch = encode_batch(header, {{.value = "some value", .key = "key"},
-                                                    {.value = "another", .headers = {{"h", "v"}}}});
+    const std::string batch = encode_batch(
+        header, {{.value = "some value", .key = "key"}, {.value = "another", .headers = {{"h", "v"}}}});
     const std::string payload = batch.substr(kBatchHeaderBytes);
     for (size_t n = 0; n < batch.size(); ++n) CHECK(fault(batch.substr(0, n)).has_value());
     for (size_t n = 0; n < payload.size(); ++n) {
@@ -195,8 +201,9 @@ TEST_CASE("a batch cut off at any byte is refused, also if its header and CRC ar
 
 TEST_CASE("any flipped bit is noticed by the CRC, and what lies behind the CRC never crashes") {
   for (Codec codec : {Codec::none, Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
-    const std::string batch = encode_batch({{.value = "some value", .key = "key"},
-                                            {.value = "another", .headers = {{"topicfs.partial", ""}}}}, codec);
+    const std::string batch = encode_batch(
+        {{.value = "some value", .key = "key"}, {.value = "another", .headers = {{"topicfs.partial", ""}}}},
+        codec);
     for (size_t bit = 0; bit < batch.size() * 8; ++bit) {
       std::string damaged = batch;
       damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
