@@ -1,0 +1,20 @@
+// Which correct way of making a small write durable is the cheapest here. Disks differ: see README.md.
+#pragma once
+
+#include "base/clock.h"
+#include "io/file_system.h"
+
+namespace topicfs {
+
+struct SyncProbe {
+  SyncMethod method = SyncMethod::buffered;
+  MonotonicTime median{0};      ///< of one write of kProbeBytes, made durable
+};
+
+/// Writes a file of its own in `directory` a few dozen times by each method that the file system has.
+/// Takes some tens of milliseconds. kIo, kNoSpace.
+Result<SyncProbe> probe_sync_method(FileSystem& fs, const std::string& directory, Clock& clock);
+
+std::string_view name_of(SyncMethod method);
+
+}  // namespace topicfs
