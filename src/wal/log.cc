@@ -1,0 +1,331 @@
+#include "wal/log.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "codec/crc32c.h"
+#include "codec/endian.h"
+
+namespace topicfs::wal {
+
+Log::Log(LogOptions options, LogStart start, Segments& segments, LogDevice& device, Executor& executor, Clock& clock,
+         LogClient& client)
+    : options_(options),
+      segments_(segments),
+      device_(device),
+      executor_(executor),
+      clock_(clock),
+      client_(client),
+      next_sequence_(start.sequence),
+      next_commit_(start.commit),
+      durable_{uint64_t{start.segment} << 32},
+      previous_checksum_(start.previous_checksum) {}
+
+Log::~Log() { stop(); }
+
+uint64_t Log::max_entry_bytes() const { return segments_.segment_bytes() - kBlockBytes - kBlockBytes; }
+
+// ---- reserving
+
+Room Log::make_room(uint64_t footprint, Reserve reserve) {
+  if (poisoned_ || stopping_) return Room::poisoned;
+  MUST(footprint <= max_entry_bytes());
+  if (has_open_ && open_.entries > 0 && tail_byte_ - open_.start + footprint > kMaxCommitBytes) close_open();
+  for (int attempt = 0; attempt < 2; attempt++) {
+    if (!tail_ || tail_byte_ + footprint + kCommitEntryBytes > segments_.segment_bytes()) {
+      if (has_open_ && open_.entries > 0) close_open();
+      if (!next_segment(reserve)) return starved_ = true, Room::no;
+    }
+  }
+  uint32_t to = static_cast<uint32_t>(align_up(tail_byte_ + footprint + kCommitEntryBytes, kBlockBytes));
+  if (!segments_.hold(*tail_, tail_byte_, to, durable_)) return starved_ = true, Room::no;
+  return Room::yes;
+}
+
+Room Log::reserve(size_t body_bytes, Place& place, Reserve reserve) {
+  if (Room room = make_room(entry_footprint(body_bytes), reserve); room != Room::yes) return room;
+  reserve_next(body_bytes, place);
+  return Room::yes;
+}
+
+void Log::reserve_next(size_t body_bytes, Place& place) {
+  uint64_t footprint = entry_footprint(body_bytes);
+  Commit& commit = open_commit();
+  place = {LogPosition::at(tail_->number, tail_byte_), next_sequence_++, tail_, commit.number};
+  tail_byte_ += static_cast<uint32_t>(footprint);
+  commit.entries++;
+  counters_.entries++;
+  counters_.payload_bytes += footprint;
+}
+
+bool Log::extend(const Place& place, size_t old_body_bytes, size_t new_body_bytes) {
+  if (!has_open_ || open_.number != place.commit) return false;
+  uint64_t old_end = place.at.byte() + entry_footprint(old_body_bytes);
+  uint64_t new_end = place.at.byte() + entry_footprint(new_body_bytes);
+  if (old_end != tail_byte_ || new_end + kCommitEntryBytes > segments_.segment_bytes()) return false;
+  if (new_end - open_.start > kMaxCommitBytes) return false;
+  uint32_t to = static_cast<uint32_t>(align_up(new_end + kCommitEntryBytes, kBlockBytes));
+  if (!segments_.hold(*tail_, tail_byte_ - 1, to, durable_)) return false;
+  counters_.payload_bytes += new_end - old_end;
+  tail_byte_ = static_cast<uint32_t>(new_end);
+  return true;
+}
+
+Log::Commit& Log::open_commit() {
+  if (has_open_) return open_;
+  open_ = take_spare();
+  open_.number = next_commit_++;
+  open_.segment = tail_;
+  open_.start = tail_byte_;
+  open_.first = clock_.now();
+  has_open_ = true;
+  return open_;
+}
+
+Log::Commit Log::take_spare() {
+  if (spare_.empty()) return Commit{};
+  Commit c = std::move(spare_.back());
+  spare_.pop_back();
+  return c;
+}
+
+/// The open commit takes no more entries: its commit-entry goes behind the last, the next starts a fresh block.
+void Log::close_open() {
+  client_.finish_open_entry();
+  open_.entries_end = tail_byte_;
+  open_.end = static_cast<uint32_t>(align_up(tail_byte_ + kCommitEntryBytes, kBlockBytes));
+  open_.payload_bytes = counters_.payload_bytes;
+  counters_.padding_bytes += open_.end - open_.entries_end;
+  tail_byte_ = open_.end;
+  has_open_ = false;
+  closed_.push_back(std::move(open_));
+}
+
+bool Log::next_segment(Reserve reserve) {
+  Segment* next = segments_.open_next(reserve);
+  if (!next) return false;
+  if (tail_) tail_->end = tail_byte_;
+  tail_ = next;
+  tail_byte_ = kBlockBytes;
+  return true;
+}
+
+void Log::fill_begun(const Place& place) {
+  MUST(has_open_ && open_.number == place.commit);
+  open_.fills++;
+}
+
+void Log::fill_ended(const Place& place) {
+  if (has_open_ && open_.number == place.commit) {
+    open_.fills--;
+    return;
+  }
+  for (Commit& c : closed_) {
+    if (c.number != place.commit) continue;
+    if (--c.fills == 0) maybe_start();
+    return;
+  }
+  MUST(poisoned_);  // a commit that waits for copies is not in flight
+}
+
+void Log::note_end(EndMark& mark, PartitionId partition, Offset end) {
+  MUST(has_open_);
+  if (mark.commit == open_.number) {
+    open_.ends[mark.index].end = end;
+    return;
+  }
+  mark = {open_.number, static_cast<uint32_t>(open_.ends.size())};
+  open_.ends.push_back({partition, end});
+}
+
+void Log::wait_durable(Completion<Appended> done, Appended value) {
+  MUST(!all_durable());
+  Commit& last = has_open_ ? open_ : !closed_.empty() ? closed_.back() : in_flight_;
+  last.waiters.push_back({std::move(done), std::move(value)});
+}
+
+bool Log::all_durable() { return !has_open_ && closed_.empty() && !busy_; }
+
+// ---- committing
+
+bool Log::should_close() {
+  if (!has_open_) return false;
+  return open_.waiters.size() >= std::max<size_t>(1, last_released_) ||
+         clock_.now() - open_.first >= options_.sync_interval;
+}
+
+void Log::kick() {
+  last_activity_ = clock_.now();
+  maybe_start();
+}
+
+void Log::maybe_start() {
+  if (busy_ || poisoned_) return;
+  if (closed_.empty()) {
+    if (!has_open_) return;
+    if (!should_close()) return arm_timer(open_.first + options_.sync_interval);
+    close_open();
+  }
+  if (closed_.front().fills > 0) return;  // the last fill_ended comes back here
+  in_flight_ = std::move(closed_.front());
+  closed_.pop_front();
+  busy_ = true;
+  written_durable_ = durable_;
+  device_.submit(*this);
+}
+
+void Log::arm_timer(MonotonicTime when) {
+  if (timer_) return;
+  timer_ = executor_.at(when, [this] { on_timer(); });
+}
+
+void Log::on_timer() {
+  MutexLock l(mutex_);
+  timer_ = 0;
+  if (!stopping_) maybe_start();
+}
+
+LogWrite::Where Log::prepare(std::vector<ByteSpan>& pieces) {
+  write_began_ = clock_.now();
+  finish(in_flight_);
+  SegmentBytes(segments_.pool(), *in_flight_.segment).pieces(in_flight_.start, in_flight_.end - in_flight_.start, pieces);
+  return {in_flight_.segment->file.get(), in_flight_.start};
+}
+
+/// Walks the commit's entries: sums those that came from files, whose headers changed until now, gives every
+/// entry its CRC, and writes the commit-entry over all of them.
+void Log::finish(Commit& commit) {
+  SegmentBytes bytes(segments_.pool(), *commit.segment);
+  std::byte header[sizeof(EntryHeader) + kBatchPrefixBytes];
+  std::vector<ByteSpan> pieces;
+  uint32_t crcs = 0, at = commit.start;
+  uint64_t sequence = 0;
+  for (uint32_t i = 0; i < commit.entries; i++) {
+    bytes.get(at, header);
+    EntryHeader entry = load_entry(header);
+    if (entry.type == EntryType::batch && (entry.flags & kEntryFromFile)) {
+      pieces.clear();
+      bytes.pieces(at + sizeof entry + kBatchPrefixBytes, entry.body_bytes - kBatchPrefixBytes, pieces);
+      uint32_t crc = 0;
+      for (ByteSpan p : pieces) crc = crc32c(p, crc);
+      store_be<uint32_t>(header + sizeof entry + kBatchPrefixBytes - 4, crc);
+      bytes.put(at + sizeof entry + kBatchPrefixBytes - 4, {header + sizeof entry + kBatchPrefixBytes - 4, 4});
+    }
+    entry.crc = entry_crc(entry, {header + sizeof entry, covered_body_bytes(entry.type, entry.body_bytes)});
+    bytes.put(at, {reinterpret_cast<const std::byte*>(&entry.crc), sizeof entry.crc});
+    crcs = crc32c({reinterpret_cast<const std::byte*>(&entry.crc), sizeof entry.crc}, crcs);
+    sequence = entry.sequence;
+    at += static_cast<uint32_t>(entry_footprint(entry.body_bytes));
+  }
+  MUST(at == commit.entries_end);
+  CommitBody body;
+  body.number = commit.number;
+  {
+    MutexLock l(mutex_);
+    body.durable = written_durable_.v;
+  }
+  body.wall_ms = clock_.wall_now().count();
+  body.start = commit.start;
+  body.entries = commit.entries;
+  body.previous = previous_checksum_;
+  body.checksum = commit_checksum(crcs, body);
+  previous_checksum_ = body.checksum;
+  std::byte tail[kCommitEntryBytes];
+  EntryHeader entry;
+  entry.body_bytes = sizeof body;
+  entry.segment = commit.segment->number;
+  entry.type = EntryType::commit;
+  entry.sequence = sequence;
+  store(body, tail + sizeof entry);
+  entry.crc = entry_crc(entry, {tail + sizeof entry, sizeof body});
+  store(entry, tail);
+  bytes.put(commit.entries_end, tail);
+  bytes.zero(commit.entries_end + kCommitEntryBytes, commit.end - commit.entries_end - kCommitEntryBytes);
+}
+
+void Log::done(Result<void> result) {
+  Commit commit;
+  std::deque<Commit> lost;
+  Error failure;
+  bool room;
+  {
+    MutexLock l(mutex_);
+    commit = std::move(in_flight_);
+    busy_ = false;
+    if (result) {
+      counters_.commits++;
+      counters_.waiters += commit.waiters.size();
+      counters_.sync_ns += static_cast<uint64_t>((clock_.now() - write_began_).count());
+      if (commit.entries == 0) counters_.closing_commits++;
+      durable_ = LogPosition::at(commit.segment->number, commit.end);
+      last_released_ = commit.waiters.size();
+      last_was_empty_ = commit.entries == 0;
+    } else {
+      poisoned_ = true;
+      failure = poison_ = {Errc::kReadOnly, result.error().sys_errno,
+                           "the log is read-only since a write to it failed; free the disk's problem and restart (" +
+                               result.error().what + ")"};
+      lost.swap(closed_);
+      if (has_open_) lost.push_back(std::move(open_)), has_open_ = false;
+    }
+    room = std::exchange(starved_, false);
+    if (!stopping_) maybe_start();
+    arm_idle_close();
+    idle_.notify_all();
+  }
+  if (result) {
+    client_.on_durable(commit.ends, LogPosition::at(commit.segment->number, commit.end), commit.payload_bytes);
+    answer(commit, {});
+  } else {
+    LOG_ERROR("{}", failure.message());
+    client_.on_poisoned(failure);
+    answer(commit, tl::unexpected<Error>(failure));
+    for (Commit& c : lost) answer(c, tl::unexpected<Error>(failure));
+  }
+  if (room) client_.on_room();
+  MutexLock l(mutex_);
+  commit.waiters.clear();
+  commit.ends.clear();
+  commit.entries = commit.fills = 0;
+  if (spare_.size() < 4) spare_.push_back(std::move(commit));
+}
+
+void Log::answer(Commit& commit, const Result<void>& result) {
+  for (Waiter& w : commit.waiters) {
+    if (result) w.done(std::move(w.value));
+    else w.done(tl::unexpected<Error>(result.error()));
+  }
+}
+
+/// A commit proves that the one before it was durable. When the log goes quiet, an empty one proves it of the last.
+void Log::arm_idle_close() {
+  if (idle_timer_ || last_was_empty_ || poisoned_ || stopping_) return;
+  idle_timer_ = executor_.at(clock_.now() + kIdleClose, [this] {
+    MutexLock l(mutex_);
+    idle_timer_ = 0;
+    if (stopping_ || poisoned_ || last_was_empty_) return;
+    if (!all_durable() || clock_.now() - last_activity_ < kIdleClose) return arm_idle_close();
+    if (make_room(0, Reserve::use) != Room::yes) return;
+    open_commit();
+    close_open();
+    maybe_start();
+  });
+}
+
+void Log::stop() {
+  std::deque<Commit> lost;
+  {
+    MutexLock l(mutex_);
+    stopping_ = true;
+    while (busy_) idle_.wait(mutex_);
+    for (TimerId* t : {&timer_, &idle_timer_})
+      if (*t) executor_.cancel(std::exchange(*t, 0));
+    lost.swap(closed_);
+    if (has_open_) lost.push_back(std::move(open_)), has_open_ = false;
+  }
+  for (Commit& c : lost) answer(c, fail(Errc::kClosed, "the log is closing"));
+}
+
+}  // namespace topicfs::wal

@@ -1,0 +1,270 @@
+#include "wal/segments.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace topicfs::wal {
+namespace {
+
+constexpr size_t kPrewriteBytes = 1 << 20;
+constexpr size_t kKeptSegments = 1;  // for Reserve::use
+
+/// Memory that direct I/O takes.
+struct AlignedFree {
+  void operator()(std::byte* p) const { std::free(p); }
+};
+std::unique_ptr<std::byte, AlignedFree> aligned_zeros(size_t bytes) {
+  void* p = std::aligned_alloc(kDirectAlignment, bytes);
+  if (!p) throw std::bad_alloc();
+  std::memset(p, 0, bytes);
+  return std::unique_ptr<std::byte, AlignedFree>(static_cast<std::byte*>(p));
+}
+
+}  // namespace
+
+Segments::Segments(SegmentOptions options, FileSystem& fs, LogDevice& device, ChunkPool& pool)
+    : options_(std::move(options)), fs_(fs), device_(device), pool_(pool) {
+  MUST(options_.segment_bytes % pool.chunk_bytes() == 0 || pool.chunk_bytes() % options_.segment_bytes == 0);
+}
+
+Segments::~Segments() { stop(); }
+
+Result<void> Segments::adopt(uint32_t number, std::string path, uint32_t end) {
+  TRY_ASSIGN(auto file, fs_.open(path, OpenMode::read, SyncMethod::buffered));
+  auto segment = std::make_shared<Segment>();
+  segment->number = number;
+  segment->path = std::move(path);
+  segment->file = std::move(file);
+  segment->chunks.assign((options_.segment_bytes + pool_.chunk_bytes() - 1) / pool_.chunk_bytes(), kNoChunk);
+  segment->end = end;
+  MutexLock l(mutex_);
+  MUST(live_.empty() || live_.back()->number < number);
+  live_.push_back(std::move(segment));
+  files_++;
+  return {};
+}
+
+void Segments::add_free(std::string path) {
+  MutexLock l(mutex_);
+  free_files_.push_back(std::move(path));
+  files_++;
+}
+
+Result<void> Segments::start(uint32_t first_number, Task on_ready) {
+  on_ready_ = std::move(on_ready);
+  std::string path;
+  {
+    MutexLock l(mutex_);
+    // A log that came up full still gets one segment more: relief needs room for its own records.
+    if (free_files_.empty()) {
+      path = fmt::format("{}/segment-{:06}-{:08}", options_.directory, first_number, next_file_++);
+    } else {
+      path = std::move(free_files_.back());
+      free_files_.pop_back();
+      files_--;
+    }
+  }
+  TRY_ASSIGN(auto first, prepare(path, first_number));
+  MutexLock l(mutex_);
+  files_++;
+  ready_.push_back(std::move(first));
+  next_number_ = first_number + 1;
+  stopping_ = false;
+  prepare_in_background();
+  return {};
+}
+
+void Segments::stop() {
+  MutexLock l(mutex_);
+  stopping_ = true;
+  while (preparing_) idle_.wait(mutex_);
+}
+
+/// Opens or makes the file, writes it once from end to end if it is new or of another size, then its header.
+Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t number) {
+  auto opened = fs_.open(path, OpenMode::read_write, options_.method);
+  bool is_new = !opened && opened.error().code == Errc::kNotFound;
+  if (is_new) opened = fs_.open(path, OpenMode::create, options_.method);
+  if (!opened) return tl::unexpected<Error>(std::move(opened).error());
+  auto segment = std::make_unique<Segment>();
+  segment->file = std::move(*opened);
+  TRY_ASSIGN(uint64_t size, segment->file->size());
+  auto zeros = aligned_zeros(kPrewriteBytes);
+  if (size < options_.segment_bytes) {
+    auto background = fs_.open(path, OpenMode::read_write, SyncMethod::direct);
+    if (!background) background = fs_.open(path, OpenMode::read_write, SyncMethod::buffered);
+    if (!background) return tl::unexpected<Error>(std::move(background).error());
+    for (uint64_t at = 0; at < options_.segment_bytes; at += kPrewriteBytes)
+      TRY((*background)->write_at(at, {ByteSpan(zeros.get(), std::min<uint64_t>(kPrewriteBytes, options_.segment_bytes - at))}));
+    TRY((*background)->sync());
+  }
+  SegmentHeader header;
+  header.segment = number;
+  header.bytes = options_.segment_bytes;
+  header.store = options_.store;
+  encode(header, {zeros.get(), kBlockBytes});
+  TRY(segment->file->write_at(0, {ByteSpan(zeros.get(), kBlockBytes)}));
+  TRY(segment->file->sync());
+  if (is_new) TRY(fs_.sync_directory(options_.directory));
+  segment->number = number;
+  segment->path = std::move(path);
+  segment->chunks.assign((options_.segment_bytes + pool_.chunk_bytes() - 1) / pool_.chunk_bytes(), kNoChunk);
+  return segment;
+}
+
+void Segments::prepare_in_background() {
+  if (stopping_ || preparing_ || ready_.size() >= options_.ready_ahead) return;
+  std::string path;
+  if (!free_files_.empty()) {
+    path = std::move(free_files_.back());
+    free_files_.pop_back();
+  } else if (files_ < options_.max_segments) {
+    path = fmt::format("{}/segment-{:06}-{:08}", options_.directory, next_number_, next_file_++);
+    files_++;
+  } else {
+    return;
+  }
+  preparing_ = true;
+  device_.run([this, path = std::move(path), number = next_number_++]() mutable {
+    auto segment = prepare(path, number);
+    prepared(std::move(segment), std::move(path));
+  });
+}
+
+void Segments::prepared(Result<std::unique_ptr<Segment>> segment, std::string path) {
+  bool tell = false;
+  {
+    MutexLock l(mutex_);
+    preparing_ = false;
+    if (segment) {
+      ready_.push_back(std::move(*segment));
+      tell = std::exchange(starved_, false);
+      prepare_in_background();
+    } else {
+      // Tried again when the log next asks for a segment: what is wrong with the disk may pass.
+      free_files_.push_back(std::move(path));
+      LOG_ERROR("cannot prepare a log segment: {}", segment.error().message());
+    }
+    idle_.notify_all();
+  }
+  if (tell) on_ready_();
+}
+
+Segment* Segments::open_next(Reserve reserve) {
+  MutexLock l(mutex_);
+  size_t left = ready_.size() + free_files_.size() + (options_.max_segments - std::min(options_.max_segments, files_));
+  if (ready_.empty() || (reserve == Reserve::keep && left <= kKeptSegments)) {
+    starved_ = true;
+    prepare_in_background();
+    return nullptr;
+  }
+  live_.push_back(std::move(ready_.front()));
+  ready_.pop_front();
+  prepare_in_background();
+  return live_.back().get();
+}
+
+bool Segments::give_up_oldest(LogPosition durable) {
+  for (auto& s : live_) {
+    for (size_t i = 0; i < s->chunks.size(); i++) {
+      if (s->chunks[i] == kNoChunk) continue;
+      uint64_t end = std::min<uint64_t>((i + 1) * pool_.chunk_bytes(), options_.segment_bytes);
+      if (LogPosition{uint64_t{s->number} << 32 | end} > durable && !(s->number < durable.segment())) return false;
+      pool_.give_back(std::exchange(s->chunks[i], kNoChunk));
+      resident_--;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Segments::hold(Segment& segment, uint32_t from, uint32_t to, LogPosition durable) {
+  uint32_t first = from / pool_.chunk_bytes(), last = (to - 1) / pool_.chunk_bytes();
+  if (segment.chunks[first] != kNoChunk && segment.chunks[last] != kNoChunk) return true;
+  MutexLock l(mutex_);
+  std::vector<uint32_t> taken;
+  for (uint32_t i = first; i <= last; i++) {
+    if (segment.chunks[i] != kNoChunk) continue;
+    ChunkId chunk = pool_.take();
+    while (chunk == kNoChunk && give_up_oldest(durable)) chunk = pool_.take();
+    if (chunk == kNoChunk) {
+      for (uint32_t t : taken) pool_.give_back(std::exchange(segment.chunks[t], kNoChunk)), resident_--;
+      pool_.tell_when_free();
+      return false;
+    }
+    segment.chunks[i] = chunk;
+    resident_++;
+    taken.push_back(i);
+  }
+  return true;
+}
+
+Segment* Segments::find(uint32_t number) {
+  auto it = std::lower_bound(live_.begin(), live_.end(), number,
+                             [](const std::shared_ptr<Segment>& s, uint32_t n) { return s->number < n; });
+  return it != live_.end() && (*it)->number == number ? it->get() : nullptr;
+}
+
+bool Segments::pin(LogPosition at, size_t count, std::vector<ByteSpan>& out, PinSet& pins) {
+  if (count == 0) return true;
+  MutexLock l(mutex_);
+  Segment* s = find(at.segment());
+  if (!s || at.byte() + uint64_t{count} > options_.segment_bytes) return false;
+  uint32_t first = at.byte() / pool_.chunk_bytes();
+  uint32_t last = static_cast<uint32_t>((at.byte() + count - 1) / pool_.chunk_bytes());
+  for (uint32_t i = first; i <= last; i++)
+    if (s->chunks[i] == kNoChunk) return false;
+  for (uint32_t i = first; i <= last; i++) pins.add(s->chunks[i]);
+  SegmentBytes(pool_, *s).pieces(at.byte(), count, out);
+  return true;
+}
+
+Result<void> Segments::read(LogPosition at, MutableByteSpan into) {
+  std::shared_ptr<Segment> segment;
+  {
+    MutexLock l(mutex_);
+    auto it = std::find_if(live_.begin(), live_.end(), [&](auto& s) { return s->number == at.segment(); });
+    if (it == live_.end()) return fail(Errc::kNotFound, "the log has gone on: the segment is no longer there");
+    segment = *it;
+  }
+  // The file may be open for direct I/O, which wants alignment: read the blocks around the bytes.
+  uint64_t from = at.byte() / kBlockBytes * kBlockBytes, to = align_up(at.byte() + into.size(), kBlockBytes);
+  auto blocks = aligned_zeros(to - from);
+  TRY_ASSIGN(size_t got, segment->file->read_at(from, {blocks.get(), to - from}));
+  if (got < at.byte() - from + into.size()) return fail(Errc::kCorrupt, segment->path + " is too short");
+  std::memcpy(into.data(), blocks.get() + (at.byte() - from), into.size());
+  return {};
+}
+
+void Segments::release_below(uint32_t number) {
+  bool tell = false;
+  {
+    MutexLock l(mutex_);
+    while (!live_.empty() && live_.front()->number < number) {
+      Segment& s = *live_.front();
+      for (ChunkId& c : s.chunks)
+        if (c != kNoChunk) pool_.give_back(std::exchange(c, kNoChunk)), resident_--;
+      free_files_.push_back(s.path);
+      live_.pop_front();
+    }
+    prepare_in_background();
+    tell = starved_ && !ready_.empty();
+  }
+  if (tell) on_ready_();
+}
+
+Segments::Counts Segments::counts() const {
+  MutexLock l(mutex_);
+  return {static_cast<uint32_t>(live_.size()), static_cast<uint32_t>(ready_.size()),
+          static_cast<uint32_t>(free_files_.size()), files_, options_.max_segments, resident_,
+          live_.empty() ? 0 : live_.front()->number, live_.empty() ? 0 : live_.back()->number};
+}
+
+}  // namespace topicfs::wal
