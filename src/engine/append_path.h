@@ -1,0 +1,104 @@
+// AppendPath: from bytes in a caller's hands to a place in the log, offsets assigned, and an answer when the
+// append is visible or durable. Appends that find no room wait here, in order, for a bounded time.
+//
+// Reserve, fill, publish: under the log's lock an append gets its offset, its text position and its place at
+// once; up to kCopyUnderLock bytes are copied there and then, more after the lock is let go.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/partition.h"
+#include "record/validate.h"
+#include "wal/log.h"
+
+namespace topicfs {
+
+inline constexpr size_t kCopyUnderLock = 16 << 10;
+inline constexpr size_t kMaxFileBatchBytes = 256 << 10;       ///< a batch of lines grows to about this
+inline constexpr size_t kMaxWaitingBytes = 64 << 20;         ///< of appends that wait for room
+inline constexpr size_t kMaxWaiting = 100'000;
+
+struct AppendLimits {
+  MonotonicTime append_timeout = std::chrono::seconds(5);
+  uint64_t max_batch_text = 64 << 20;
+};
+
+struct AppendCounters {
+  uint64_t waited = 0, timed_out = 0, cancelled = 0;
+  uint64_t waiting = 0, waiting_bytes = 0;
+};
+
+/// Told when a partition's file has grown.
+using OnVisible = UniqueFunction<void(PartitionId)>;
+
+class AppendPath {
+ public:
+  AppendPath(AppendLimits limits, wal::Log& log, Executor& executor, Clock& clock, OnVisible on_visible);
+  ~AppendPath();
+
+  RequestId append_text(Partition& partition, std::span<const ByteSpan> pieces, LastLine last, AppendOptions options,
+                        Completion<Appended> done);
+  RequestId append_batch(Partition& partition, ByteSpan batch, const ValidateLimits& limits, bool log_append_time,
+                         AppendOptions options, Completion<Appended> done);
+  /// One record of the engine's own: never waits behind others, and may use the log's reserve. kFull, kReadOnly.
+  void append_control(Partition& control, std::string_view json, Completion<Appended> done);
+  void cancel(RequestId request);
+  void sync(Partition& partition, Completion<void> done);
+
+  /// LogClient's calls come here.
+  void finish_open_entry();
+  void on_room();
+
+  /// Everything that waits for room ends with kClosed, and so does every later append but control records.
+  void refuse();
+  /// The same for control records.
+  void stop();
+  AppendCounters counters();
+
+ private:
+  struct Append;
+  struct Part {
+    BatchRef ref;
+    wal::Place place;
+  };
+  struct Waiting;
+  struct OpenBatch;
+  enum class Outcome { placed, no_room, failed };
+
+  RequestId start(Append& append);
+  Outcome place(Append& append) REQUIRES(log_.mutex());
+  Outcome place_small_text(Append& append) REQUIRES(log_.mutex());
+  Outcome place_large_text(Append& append) REQUIRES(log_.mutex());
+  Outcome place_batch(Append& append) REQUIRES(log_.mutex());
+  bool grow_open_batch(Append& append) REQUIRES(log_.mutex());
+  void push_ref(Append& append, const BatchRef& ref) REQUIRES(log_.mutex());
+  void finish_placing(Append& append) REQUIRES(log_.mutex());
+  void fill(Append& append);
+  void put_batch(Append& append, const Part& part);
+  void answer(Append& append, Outcome outcome);
+  RequestId wait_for_room(Append& append) REQUIRES(log_.mutex());
+  void pump();
+  void arm_timer() REQUIRES(log_.mutex());
+  void on_timer();
+  void end_waiting(std::vector<std::unique_ptr<Waiting>> ended, Errc code, const char* what);
+
+  const AppendLimits limits_;
+  wal::Log& log_;
+  Executor& executor_;
+  Clock& clock_;
+  OnVisible on_visible_;
+  std::unique_ptr<OpenBatch> open_;             // of the log's lock; grows until its commit is closed
+  std::deque<std::unique_ptr<Waiting>> waiting_;  // of the log's lock
+  size_t waiting_bytes_ = 0;                    // likewise, and what follows
+  RequestId next_request_ = 1;
+  TimerId timer_ = 0;
+  bool pumping_ = false, room_came_ = false, refusing_ = false, stopped_ = false;
+  AppendCounters counters_;
+};
+
+}  // namespace topicfs

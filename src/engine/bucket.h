@@ -1,0 +1,54 @@
+// Bucket: what the store holds besides data: whose it is, which epochs were claimed, checkpoints.
+//
+//   store                                   the store's id
+//   epochs/EEEEEEEEEEEEEEEE                 one for each start of a daemon
+//   checkpoints/EEEEEEEEEEEEEEEE-SSSSSSSSSSSSSSSS
+//   objects/EEEEEEEEEEEEEEEE-SSSSSSSSSSSSSSSS
+//
+// E is the epoch and S the object's sequence in it, hexadecimal; a checkpoint's S is the last object that it knows.
+// The first checkpoint of an epoch is there before its first object. Keys are never used again.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/checkpoint.h"
+#include "object/object_store.h"
+
+namespace topicfs {
+
+std::string object_key(uint64_t epoch, uint64_t sequence);
+std::string checkpoint_key(uint64_t epoch, uint64_t sequence);
+
+/// An object that the newest checkpoint does not know.
+struct NewerObject {
+  std::string key;
+  uint64_t epoch = 0, sequence = 0, size_bytes = 0;
+};
+
+struct BucketState {
+  std::optional<Checkpoint> checkpoint;  ///< none in an empty bucket
+  std::vector<NewerObject> newer;        ///< of the checkpoint's epoch, in order, none missing
+};
+
+/// Every verb answers once; the store outlives them. Errors are the store's, and kCorrupt.
+class Bucket {
+ public:
+  explicit Bucket(ObjectStore& store) : store_(store) {}
+
+  void read_identity(Completion<std::optional<Uuid>> done);
+  void write_identity(const Uuid& id, Completion<void> done);
+  /// One more than any that was claimed. Where the server has no conditional PUT, two daemons that start at the
+  /// same moment are not told apart.
+  void claim_epoch(Completion<uint64_t> done);
+  void read_state(const Uuid& store, Completion<BucketState> done);
+
+ private:
+  void try_claim(uint64_t epoch, int tries, Completion<uint64_t> done);
+  void list_newer(BucketState state, Completion<BucketState> done);
+
+  ObjectStore& store_;
+};
+
+}  // namespace topicfs

@@ -1,0 +1,50 @@
+// A checkpoint: all that the engine knows without the log behind `log_from`: topics, objects, extents. One
+// immutable file, replaced atomically in the data directory, and uploaded under a key of its own.
+// topicfs-format(5), CHECKPOINTS:
+//
+//   checkpoint = magic u64, version u32, zero u32, body-bytes u64, body, CRC-32C of all before u32
+//   body       = store 16, epoch u64, sequence u64, log-from u64, control-end i64, producer-id i64,
+//                next-topic u32, next-partition u32,
+//                topic-count u32, (bytes u32, JSON of its topic-created record)*,
+//                object-count u32, (key-bytes u32, key, epoch u64, sequence u64, from u64, to u64, size u64, crc u32)*,
+//                partition-count u32, (id u32, log-start i64, end i64, text-start i64, text-end i64, modified i64,
+//                extent-count u32, (base i64, end i64, text i64, text-end i64, max-timestamp i64, bytes i64,
+//                object u32)*)*
+//
+// Little-endian. Partitions by ascending id, extents by ascending offset, objects by (epoch, sequence).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/control_records.h"
+#include "engine/partition.h"
+
+namespace topicfs {
+
+struct Checkpoint {
+  Uuid store;
+  uint64_t epoch = 0;              ///< of who wrote it
+  uint64_t sequence = 0;           ///< of the last object of that epoch that it knows; 0: none
+  wal::LogPosition log_from;       ///< the log from here on is not in it
+  Offset control_end;              ///< control records before this offset are in it
+  int64_t next_producer_id = 0;
+  uint32_t next_topic = 1, next_partition = 1;
+  std::vector<TopicInfo> topics;
+  std::vector<StoredObject> objects;
+  struct PartitionState {
+    PartitionId id;
+    Partition::Restored state;
+  };
+  std::vector<PartitionState> partitions;
+};
+
+inline constexpr uint64_t kCheckpointMagic = 0x0a31504b43736674;  // "tfsCKP1\n"
+inline constexpr uint32_t kCheckpointVersion = 1;
+inline constexpr uint64_t kMaxCheckpointBytes = 4ull << 30;
+
+std::vector<std::byte> encode(const Checkpoint& checkpoint);
+/// kCorrupt: fails its checksum, or says what cannot be. kUnsupported: another version.
+Result<Checkpoint> decode_checkpoint(ByteSpan bytes);
+
+}  // namespace topicfs

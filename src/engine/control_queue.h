@@ -1,0 +1,46 @@
+// ControlQueue: changes of metadata, one after another. A change is decided on what the one before has made,
+// becomes a record of the internal partition, and takes effect when the record is durable.
+#pragma once
+
+#include <deque>
+
+#include "base/mutex.h"
+#include "engine/append_path.h"
+#include "engine/control_records.h"
+
+namespace topicfs {
+
+inline constexpr size_t kMaxQueuedChanges = 100'000;
+
+/// Thread-safe.
+class ControlQueue {
+ public:
+  /// Makes a durable record, which has this offset in the internal partition, take effect.
+  using Apply = UniqueFunction<void(const ControlRecord&, Offset)>;
+  /// Decides on a record, or says why not. No record and no error: there is nothing to write.
+  using Decide = UniqueFunction<Result<std::optional<ControlRecord>>()>;
+
+  ControlQueue(AppendPath& appends, Apply apply) : appends_(appends), apply_(std::move(apply)) {}
+  void set_partition(Partition* control) { control_ = control; }
+
+  /// `decide` runs when every change before has taken effect, `done` when this one has, or was refused.
+  void change(Decide decide, Completion<void> done);
+
+ private:
+  struct Change {
+    Decide decide;
+    Completion<void> done;
+  };
+  void run();
+  /// True if the change ended at once; otherwise run() goes on when it is durable.
+  bool step(std::shared_ptr<Change> change);
+
+  AppendPath& appends_;
+  Apply apply_;
+  Partition* control_ = nullptr;
+  Mutex mutex_;
+  std::deque<std::shared_ptr<Change>> queue_ GUARDED_BY(mutex_);
+  bool running_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace topicfs

@@ -1,0 +1,261 @@
+#include "engine/local_engine.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/topic_settings.h"
+
+namespace topicfs {
+
+LocalEngine::LocalEngine(EngineOptions options, EngineParts parts) : options_(std::move(options)), parts_(parts) {}
+
+LocalEngine::~LocalEngine() {
+  if (offloader_) offloader_->stop();
+  if (appends_) appends_->stop();
+  if (log_) log_->stop();
+  if (segments_) segments_->stop();
+}
+
+// ---- data
+
+Result<Partition*> LocalEngine::partition_of(PartitionId id) {
+  Partition* p = catalog_.partition(id);
+  if (!p || id == kControlPartition) return fail(Errc::kNotFound, "there is no such partition");
+  return p;
+}
+
+RequestId LocalEngine::append_batch(PartitionId partition, ByteSpan batch, AppendOptions options,
+                                    Completion<Appended> done) {
+  auto p = partition_of(partition);
+  if (!p) return done(tl::unexpected<Error>(p.error())), 0;
+  ValidateLimits limits;
+  limits.max_batch_bytes = (*p)->max_message_bytes.load(std::memory_order_relaxed);
+  limits.max_text_bytes = options_.max_batch_text;
+  return appends_->append_batch(**p, batch, limits, (*p)->log_append_time.load(std::memory_order_relaxed), options,
+                                std::move(done));
+}
+
+RequestId LocalEngine::append_text(PartitionId partition, std::span<const ByteSpan> pieces, LastLine last,
+                                   AppendOptions options, Completion<Appended> done) {
+  auto p = partition_of(partition);
+  if (!p) return done(tl::unexpected<Error>(p.error())), 0;
+  return appends_->append_text(**p, pieces, last, options, std::move(done));
+}
+
+void LocalEngine::sync(PartitionId partition, Completion<void> done) {
+  auto p = partition_of(partition);
+  if (!p) return done(tl::unexpected<Error>(p.error()));
+  appends_->sync(**p, std::move(done));
+}
+
+Result<PartitionEnds> LocalEngine::ends(PartitionId partition) {
+  TRY_ASSIGN(Partition * p, partition_of(partition));
+  return p->ends();
+}
+
+void LocalEngine::read_text(PartitionId partition, TextPosition from, size_t max_bytes, Completion<TextRead> done) {
+  auto p = partition_of(partition);
+  if (!p) return done(tl::unexpected<Error>(p.error()));
+  reads_->read_text(**p, from, max_bytes, std::move(done));
+}
+
+void LocalEngine::fetch(PartitionId partition, Offset from, size_t max_bytes, Completion<Fetched> done) {
+  auto p = partition_of(partition);
+  if (!p) return done(tl::unexpected<Error>(p.error()));
+  reads_->fetch(**p, from, max_bytes, std::move(done));
+}
+
+void LocalEngine::find_timestamp(PartitionId partition, int64_t timestamp, Completion<TimestampedOffset> done) {
+  auto p = partition_of(partition);
+  if (!p) return done(tl::unexpected<Error>(p.error()));
+  reads_->find_timestamp(**p, timestamp, std::move(done));
+}
+
+void LocalEngine::set_modified(PartitionId partition, WallMilliseconds time, Completion<void> done) {
+  auto p = partition_of(partition);
+  if (!p) return done(tl::unexpected<Error>(p.error()));
+  (*p)->set_modified(time);
+  done({});
+}
+
+void LocalEngine::on_durable(std::span<const wal::PartitionEnd> ends, wal::LogPosition end, uint64_t payload_bytes) {
+  std::vector<PartitionId> grown;
+  grown.reserve(ends.size());
+  for (const wal::PartitionEnd& e : ends) {
+    if (Partition* p = catalog_.partition(e.partition)) p->set_durable_end(e.end);
+    if (e.partition != kControlPartition) grown.push_back(e.partition);
+  }
+  if (!grown.empty()) listeners_.tell([&](EngineListener& l) { l.on_durable(grown); });
+  offloader_->on_durable(end, payload_bytes, !grown.empty());
+}
+
+// ---- the catalog
+
+void LocalEngine::change_topic(ControlQueue::Decide decide, Uuid topic, Completion<TopicPtr> done) {
+  control_->change(std::move(decide), [this, topic, done = std::move(done)](Result<void> changed) mutable {
+    if (!changed) return done(tl::unexpected<Error>(std::move(changed).error()));
+    done(catalog_.find(topic));
+  });
+}
+
+static Result<TopicPtr> must_find(const Catalog& catalog, const Uuid& id) {
+  TopicPtr topic = catalog.find(id);
+  if (!topic) return fail(Errc::kNotFound, "there is no such topic");
+  return topic;
+}
+
+void LocalEngine::create_topic(NewTopic topic, Completion<TopicPtr> done) {
+  Uuid id = random_uuid(parts_.random);
+  auto decide = [this, id, topic = std::move(topic)]() -> Result<std::optional<ControlRecord>> {
+    if (!is_valid_topic_name(topic.name))
+      return fail(Errc::kInvalidArgument, "'" + topic.name + "' is not a topic's name: 1 to 249 of A-Z a-z 0-9 . _ -");
+    if (catalog_.find(topic.name)) return fail(Errc::kExists, "the topic " + topic.name + " exists");
+    if (topic.partitions < 0 || topic.partitions > kMaxPartitionsPerTopic)
+      return fail(Errc::kInvalidArgument, "a topic has at most " + std::to_string(kMaxPartitionsPerTopic) + " partitions");
+    TRY(check_settings(topic.settings));
+    TRY_ASSIGN(PartitionId first, catalog_.next_partition_ids(topic.partitions));
+    WallMilliseconds now = parts_.clock.wall_now();
+    TopicInfo info{id, catalog_.next_topic_number(), topic.name, topic.ownership, topic.settings, now, now, {}};
+    for (int32_t i = 0; i < topic.partitions; i++)
+      info.partitions.push_back({first + static_cast<uint32_t>(i), topic.partition_ownership, now, now});
+    return ControlRecord(TopicCreated{std::move(info)});
+  };
+  change_topic(std::move(decide), id, std::move(done));
+}
+
+void LocalEngine::add_partitions(const Uuid& topic, int32_t total, Ownership ownership, Completion<TopicPtr> done) {
+  auto decide = [this, topic, total, ownership]() -> Result<std::optional<ControlRecord>> {
+    TRY_ASSIGN(TopicPtr t, must_find(catalog_, topic));
+    int32_t have = static_cast<int32_t>(t->partitions.size());
+    if (total <= have) return fail(Errc::kExists, "the topic " + t->name + " has " + std::to_string(have) + " partitions");
+    if (total > kMaxPartitionsPerTopic)
+      return fail(Errc::kInvalidArgument, "a topic has at most " + std::to_string(kMaxPartitionsPerTopic) + " partitions");
+    TRY_ASSIGN(PartitionId first, catalog_.next_partition_ids(total - have));
+    WallMilliseconds now = parts_.clock.wall_now();
+    PartitionsAdded added{topic, {}};
+    for (int32_t i = have; i < total; i++)
+      added.partitions.push_back({first + static_cast<uint32_t>(i - have), ownership, now, now});
+    return ControlRecord(std::move(added));
+  };
+  change_topic(std::move(decide), topic, std::move(done));
+}
+
+void LocalEngine::delete_topic(const Uuid& topic, OnlyEmpty only_empty, Completion<void> done) {
+  auto decide = [this, topic, only_empty]() -> Result<std::optional<ControlRecord>> {
+    TRY_ASSIGN(TopicPtr t, must_find(catalog_, topic));
+    for (const PartitionInfo& p : t->partitions) {
+      if (only_empty == OnlyEmpty::no) break;
+      if (catalog_.partition(p.id)->ends().visible_end > Offset(0))
+        return fail(Errc::kNotEmpty, "the topic " + t->name + " has data");
+    }
+    return ControlRecord(TopicDeleted{topic});
+  };
+  control_->change(std::move(decide), std::move(done));
+}
+
+void LocalEngine::change_settings(const Uuid& topic, std::map<std::string, std::optional<std::string>> changes,
+                                  Completion<TopicPtr> done) {
+  auto decide = [this, topic, changes = std::move(changes)]() -> Result<std::optional<ControlRecord>> {
+    TRY_ASSIGN(TopicPtr t, must_find(catalog_, topic));
+    TopicSettings settings = t->settings;
+    for (const auto& [name, value] : changes) {
+      if (value) TRY(check_setting(name, *value));
+      if (value) settings[name] = *value;
+      else settings.erase(name);
+    }
+    return ControlRecord(SettingsChanged{topic, std::move(settings), parts_.clock.wall_now()});
+  };
+  change_topic(std::move(decide), topic, std::move(done));
+}
+
+void LocalEngine::change_ownership(const Uuid& topic, OwnershipChange change, Completion<TopicPtr> done) {
+  change_owner(topic, std::nullopt, change, std::move(done));
+}
+
+void LocalEngine::change_ownership(PartitionId partition, OwnershipChange change, Completion<TopicPtr> done) {
+  auto place = catalog_.find(partition);
+  if (!place) return done(fail(Errc::kNotFound, "there is no such partition"));
+  change_owner(place->topic->id, partition, change, std::move(done));
+}
+
+void LocalEngine::change_owner(const Uuid& topic, std::optional<PartitionId> partition, OwnershipChange change,
+                               Completion<TopicPtr> done) {
+  auto decide = [this, topic, partition, change]() -> Result<std::optional<ControlRecord>> {
+    TRY_ASSIGN(TopicPtr t, must_find(catalog_, topic));
+    Ownership owner = t->ownership;
+    if (partition) owner = t->partitions[static_cast<size_t>(catalog_.find(*partition)->index)].ownership;
+    if (change.uid) owner.uid = *change.uid;
+    if (change.gid) owner.gid = *change.gid;
+    if (change.mode) owner.mode = *change.mode & 07777;
+    return ControlRecord(OwnershipChanged{topic, partition, owner, parts_.clock.wall_now()});
+  };
+  change_topic(std::move(decide), topic, std::move(done));
+}
+
+void LocalEngine::allocate_producer_ids(int32_t count, Completion<int64_t> done) {
+  auto first = std::make_shared<int64_t>(0);
+  auto decide = [this, first, count]() -> Result<std::optional<ControlRecord>> {
+    if (count <= 0) return fail(Errc::kInvalidArgument, "no producer ids asked for");
+    *first = next_producer_id_.load();
+    return ControlRecord(ProducerIdsGiven{*first + count});
+  };
+  control_->change(std::move(decide), [first, done = std::move(done)](Result<void> given) mutable {
+    if (given) done(*first);
+    else done(tl::unexpected<Error>(std::move(given).error()));
+  });
+}
+
+void LocalEngine::apply(const ControlRecord& record, Offset offset) {
+  control_end_.store(offset.v + 1);
+  if (auto* r = std::get_if<Offloaded>(&record)) return offloader_->apply(r->object);
+  if (auto* r = std::get_if<ProducerIdsGiven>(&record)) {
+    next_producer_id_.store(r->next);
+    return offloader_->on_catalog_changed();
+  }
+  auto change = catalog_.apply(record);
+  MUST(change);  // it was decided on this very catalog
+  if (change->after) {
+    apply_settings(*change->after);
+    listeners_.tell([&](EngineListener& l) { l.on_topic_changed(change->after); });
+  } else {
+    listeners_.tell([&](EngineListener& l) { l.on_topic_deleted(change->before); });
+  }
+  offloader_->on_catalog_changed();
+}
+
+void LocalEngine::apply_settings(const TopicInfo& topic) {
+  AppendSettings s = append_settings(topic.settings, options_.max_message_bytes);
+  for (const PartitionInfo& info : topic.partitions) {
+    Partition* p = catalog_.partition(info.id);
+    p->max_message_bytes.store(s.max_message_bytes, std::memory_order_relaxed);
+    p->log_append_time.store(s.log_append_time, std::memory_order_relaxed);
+  }
+}
+
+void LocalEngine::make_offloader() {
+  OffloadOptions o;
+  o.data_dir = options_.data_dir;
+  o.interval = options_.offload_interval;
+  o.object_bytes = options_.object_bytes;
+  o.pressure_bytes = options_.pool_bytes / 4 * 3;
+  o.log_bytes = options_.wal_max_bytes;
+  uint64_t max_segments = options_.wal_max_bytes / options_.wal_segment_bytes;
+  o.keep_segments = static_cast<uint32_t>(
+      std::clamp<uint64_t>(options_.pool_bytes / options_.wal_segment_bytes, 1, max_segments / 2));
+  offloader_ = std::make_unique<Offloader>(
+      o,
+      OffloadParts{parts_.files, parts_.device, parts_.store, parts_.executor, parts_.clock, parts_.random, *segments_,
+                   catalog_, *objects_},
+      store_id_, epoch_, [this] { return make_checkpoint(); });
+}
+
+void LocalEngine::stop(MonotonicTime deadline, Completion<void> done) {
+  appends_->refuse();
+  offloader_->finish(deadline, [this, done = std::move(done)](Result<void> finished) mutable {
+    offloader_->stop();
+    done(std::move(finished));
+  });
+}
+
+}  // namespace topicfs

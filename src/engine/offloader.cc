@@ -1,0 +1,443 @@
+#include "engine/offloader.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/bucket.h"
+#include "object/object_builder.h"
+#include "wal/parse_commit.h"
+
+namespace topicfs {
+namespace {
+
+constexpr uint64_t kMarkBytes = 1 << 20;             // how finely the log can be cut
+constexpr uint64_t kObjectsPerCheckpoint = 64;       // of what a recovery from the bucket reads footers
+constexpr MonotonicTime kFirstRetry = std::chrono::milliseconds(200), kLastRetry = std::chrono::seconds(30);
+constexpr uint64_t kPinnedShare = 4;                  // a job pins at most this part of the pool
+constexpr char kControlName[] = "topicfs.control";   // of partition 0, in footers
+
+}  // namespace
+
+/// One object on its way.
+struct Offloader::Job {
+  explicit Job(ChunkPool& pool) : pins(pool) {}
+  StoredObject object;
+  uint64_t payload_end = 0;                          // of the log, at object.to
+  wal::PinSet pins;
+  uint64_t pinned_bytes = 0;
+  std::vector<std::vector<std::byte>> copies;        // batches that are not pinned
+  std::unique_ptr<ObjectBuilder> builder;
+  BuiltObject built;
+};
+
+Offloader::Offloader(OffloadOptions options, OffloadParts parts, Uuid store_id, uint64_t epoch,
+                     MakeCheckpoint make_checkpoint)
+    : options_(std::move(options)),
+      parts_(parts),
+      store_id_(store_id),
+      epoch_(epoch),
+      make_checkpoint_(std::move(make_checkpoint)) {}
+
+Offloader::~Offloader() = default;
+
+// ---- recovery
+
+void Offloader::recover_from(wal::LogPosition from) {
+  MutexLock l(mutex_);
+  offloaded_ = from;
+}
+
+void Offloader::recovered(wal::LogPosition end, uint64_t payload_bytes, bool changed) {
+  MutexLock l(mutex_);
+  recovered_payload_ += payload_bytes;
+  durable_ = {end, recovered_payload_};
+  if (marks_.empty() || durable_.payload - marks_.back().payload >= kMarkBytes) marks_.push_back(durable_);
+  if (payload_bytes > 0 || changed) dirty_ = true;
+}
+
+void Offloader::start(ControlQueue& control) {
+  control_ = &control;
+  MutexLock l(mutex_);
+  oldest_ = parts_.clock.now();
+  if (durable_.end < offloaded_) durable_ = {offloaded_, recovered_payload_};
+  if (dirty_) consider_soon();
+}
+
+// ---- when
+
+void Offloader::on_durable(wal::LogPosition end, uint64_t payload_bytes, bool data) {
+  MutexLock l(mutex_);
+  if (end <= durable_.end) return;
+  durable_ = {end, payload_bytes + recovered_payload_};
+  if (marks_.empty() || durable_.payload - marks_.back().payload >= kMarkBytes ||
+      end.segment() != marks_.back().end.segment())
+    marks_.push_back(durable_);
+  if (data && !std::exchange(dirty_, true)) {
+    oldest_ = parts_.clock.now();
+    consider_soon();
+  } else if (!busy_ && due(parts_.clock.now())) {
+    consider_soon();
+  }
+}
+
+void Offloader::on_catalog_changed() {
+  MutexLock l(mutex_);
+  if (std::exchange(dirty_, true)) return;
+  oldest_ = parts_.clock.now();
+  consider_soon();
+}
+
+void Offloader::consider_soon() {
+  if (std::exchange(considering_, true)) return;
+  parts_.executor.post([this] { consider(); });
+}
+
+bool Offloader::due(MonotonicTime now) {
+  if (stopped_ || !dirty_) return false;
+  uint64_t pending = durable_.payload - offloaded_payload_;
+  uint64_t log_bytes = uint64_t{durable_.end.segment() - offloaded_.segment()} * parts_.segments.segment_bytes();
+  return finishing_ || pending >= options_.object_bytes || pending >= options_.pressure_bytes ||
+         log_bytes * 4 >= options_.log_bytes * 3 || now - oldest_ >= options_.interval;
+}
+
+/// Starts a job if one is due, or sees to it that this is looked at again in time.
+void Offloader::consider() {
+  std::shared_ptr<Job> job;
+  bool finished = false;
+  {
+    MutexLock l(mutex_);
+    considering_ = false;
+    if (busy_ || stopped_ || !control_) return;
+    if (due(parts_.clock.now())) {
+      job = make_job();
+      busy_ = true;
+    } else if (finishing_) {
+      finished = true;
+    } else if (dirty_ && !timer_) {
+      timer_ = parts_.executor.at(oldest_ + options_.interval, [this] {
+        {
+          MutexLock inner(mutex_);
+          timer_ = 0;
+        }
+        consider();
+      });
+    }
+  }
+  if (job) announce_epoch(std::move(job));
+  else if (finished) end_finish({});
+}
+
+std::shared_ptr<Offloader::Job> Offloader::make_job() {
+  auto job = std::make_shared<Job>(parts_.segments.pool());
+  Mark end = durable_;
+  for (const Mark& m : marks_) {
+    if (m.payload - offloaded_payload_ < options_.object_bytes) continue;
+    end = m;
+    break;
+  }
+  job->object.epoch = epoch_;
+  job->object.sequence = last_sequence_ + 1;
+  job->object.key = object_key(epoch_, job->object.sequence);
+  job->object.from = offloaded_;
+  job->object.to = end.end;
+  job->payload_end = end.payload;
+  if (end.end == durable_.end) dirty_ = false;  // what comes from now on sets it again
+  oldest_ = parts_.clock.now();
+  return job;
+}
+
+// ---- how
+
+/// The first object of an epoch must not be there before a checkpoint that knows the ones before it.
+void Offloader::announce_epoch(std::shared_ptr<Job> job) {
+  bool announced;
+  {
+    MutexLock l(mutex_);
+    announced = epoch_announced_;
+  }
+  if (announced) return gather(std::move(job));
+  save_checkpoint(true, [this, job](Result<void> r) {
+    if (!r) return try_again(std::move(r).error(), [this, job] { announce_epoch(job); });
+    {
+      MutexLock l(mutex_);
+      epoch_announced_ = true;
+    }
+    gather(job);
+  });
+}
+
+void Offloader::gather(std::shared_ptr<Job> job) {
+  parts_.device.run([this, job] {
+    if (auto r = gather_batches(*job); !r) {
+      job->builder.reset();
+      job->copies.clear();
+      return try_again(std::move(r).error(), [this, job] { gather(job); });
+    }
+    if (job->builder->batches() == 0) record(job);  // of topics that were deleted
+    else put(job);
+  });
+}
+
+Result<void> Offloader::gather_batches(Job& job) {
+  ObjectFacts facts;
+  facts.store = store_id_;
+  facts.epoch = epoch_, facts.sequence = job.object.sequence;
+  facts.log_from = job.object.from.v, facts.log_to = job.object.to.v;
+  facts.created = parts_.clock.wall_now();
+  job.builder = std::make_unique<ObjectBuilder>(facts);
+  for (Partition* p : parts_.catalog.partitions()) TRY(add_batches(job, *p));
+  if (job.builder->batches() == 0) return {};
+  TRY_ASSIGN(job.built, job.builder->build());
+  job.object.size_bytes = job.built.size;
+  job.object.footer_crc = job.built.footer.crc;
+  return {};
+}
+
+Result<void> Offloader::add_batches(Job& job, Partition& partition) {
+  std::vector<BatchRef> refs = partition.batches_between(job.object.from, job.object.to);
+  if (refs.empty()) return {};
+  auto place = parts_.catalog.find(partition.id);
+  if (partition.id == kControlPartition) job.builder->name_partition(partition.id, Uuid{}, kControlName, 0);
+  else if (!place) return {};  // deleted meanwhile
+  else job.builder->name_partition(partition.id, place->topic->id, place->topic->name, place->index);
+  std::vector<ByteSpan> pieces;
+  for (const BatchRef& ref : refs) {
+    pieces.clear();
+    TRY(take_bytes(job, ref, pieces));
+    job.builder->add({partition.id, ref.base, ref.end(), ref.text, static_cast<uint64_t>(ref.text_bytes),
+                      ref.max_timestamp, ref.max_timestamp, 0},
+                     pieces);
+  }
+  return {};
+}
+
+/// The batch's bytes where they are, as long as that holds back no more than a share of the pool; else a copy.
+Result<void> Offloader::take_bytes(Job& job, const BatchRef& ref, std::vector<ByteSpan>& pieces) {
+  wal::LogPosition body{ref.at.v + sizeof(wal::EntryHeader)};
+  if (job.pinned_bytes + ref.bytes <= parts_.segments.pool().size_bytes() / kPinnedShare &&
+      parts_.segments.pin(body, ref.bytes, pieces, job.pins)) {
+    job.pinned_bytes += ref.bytes;
+    return {};
+  }
+  std::vector<std::byte> entry(sizeof(wal::EntryHeader) + ref.bytes);
+  TRY(parts_.segments.read(ref.at, entry));
+  auto header = wal::parse_entry(entry, 0, ref.at.segment());
+  if (!header || header->sequence != ref.sequence)
+    return fail(Errc::kCorrupt, "the log's copy of partition offset " + std::to_string(ref.base.v) +
+                                    " fails its checksum; see topicfsctl(1), verify");
+  job.copies.push_back(std::move(entry));
+  pieces.push_back(ByteSpan(job.copies.back()).subspan(sizeof(wal::EntryHeader)));
+  return {};
+}
+
+/// Tried again with the same bytes under the same key: a PUT whose answer was lost, or that comes late, does no harm.
+void Offloader::put(std::shared_ptr<Job> job) {
+  parts_.store.put(job->object.key, job->built.pieces, Overwrite::allow, [this, job](Result<void> r) {
+    if (!r) return try_again(std::move(r).error(), [this, job] { put(job); });
+    {
+      MutexLock l(mutex_);
+      failures_in_a_row_ = 0;
+      counters_.last_error.clear();
+    }
+    record(job);
+  });
+}
+
+void Offloader::record(std::shared_ptr<Job> job) {
+  if (job->builder->batches() == 0) job->object.key.clear();
+  auto decide = [job]() -> Result<std::optional<ControlRecord>> { return ControlRecord(Offloaded{job->object}); };
+  control_->change(std::move(decide), [this, job](Result<void> r) {
+    if (!r) return try_again(std::move(r).error(), [this, job] { record(job); });
+    {
+      MutexLock l(mutex_);
+      offloaded_payload_ = job->payload_end;
+      while (!marks_.empty() && marks_.front().end <= job->object.to) marks_.pop_front();
+      counters_.objects++;
+      counters_.bytes += job->object.size_bytes;
+      objects_since_checkpoint_++;
+    }
+    if (job->built.size > 0) parts_.objects.keep_footer(job->object.key, std::move(job->built.footer));
+    end_job();
+  });
+}
+
+void Offloader::apply(const StoredObject& object) {
+  uint32_t index = object.key.empty() ? 0 : parts_.objects.add(object);
+  for (Partition* p : parts_.catalog.partitions()) {
+    if (object.key.empty()) break;
+    std::vector<BatchRef> refs = p->batches_between(object.from, object.to);
+    if (refs.empty()) continue;
+    Extent e;
+    e.base = refs.front().base, e.end = refs.back().end();
+    e.text = refs.front().text, e.text_end = refs.back().text_end();
+    for (const BatchRef& r : refs) e.max_timestamp = std::max(e.max_timestamp, r.max_timestamp), e.bytes += r.bytes;
+    e.object = index;
+    p->add_extent(e);
+  }
+  MutexLock l(mutex_);
+  offloaded_ = object.to;
+  if (object.epoch == epoch_ && !object.key.empty()) last_sequence_ = object.sequence;
+}
+
+/// The store, or the disk, may come back: waits longer each time, with jitter, up to kLastRetry.
+void Offloader::try_again(Error error, Task task) {
+  MutexLock l(mutex_);
+  int doublings = std::min(failures_in_a_row_++, 16);
+  MonotonicTime wait = std::min<MonotonicTime>(kLastRetry, kFirstRetry * (1 << doublings));
+  wait = wait / 2 + wait / 2 * static_cast<int64_t>(parts_.random.next() % 1024) / 1024;
+  counters_.failures++;
+  counters_.last_error = error.message();
+  if (failures_in_a_row_ == 1 || doublings > 7)
+    LOG_WARNING("an offload to {} failed and will be tried again: {}", parts_.store.url(), error.message());
+  if (stopped_) return;
+  retry_ = std::move(task);
+  retry_timer_ = parts_.executor.at(parts_.clock.now() + wait, [this] {
+    Task again;
+    {
+      MutexLock inner(mutex_);
+      retry_timer_ = 0;
+      if (stopped_) return;
+      again = std::move(retry_);
+    }
+    again();
+  });
+}
+
+void Offloader::end_job() {
+  {
+    MutexLock l(mutex_);
+    busy_ = false;
+  }
+  maybe_release_segments();
+  parts_.executor.post([this] { consider(); });
+}
+
+// ---- checkpoints and the segments that they free
+
+void Offloader::maybe_release_segments() {
+  wal::Segments::Counts counts = parts_.segments.counts();
+  bool upload, release;
+  {
+    MutexLock l(mutex_);
+    upload = objects_since_checkpoint_ >= kObjectsPerCheckpoint;
+    release = counts.live > options_.keep_segments && counts.oldest_live < offloaded_.segment();
+  }
+  if (upload || release) save_checkpoint(upload, [](Result<void>) {});
+}
+
+Result<void> Offloader::save_first_checkpoint() {
+  return write_file(parts_.files, options_.data_dir, "checkpoint", encode(make_checkpoint_()));
+}
+
+/// Between two changes of the catalog, so that it is one state; then written, uploaded if asked, and segments that
+/// nothing needs any more are let go.
+void Offloader::save_checkpoint(bool upload, Completion<void> done) {
+  auto checkpoint = std::make_shared<Checkpoint>();
+  auto take = [this, checkpoint]() -> Result<std::optional<ControlRecord>> {
+    *checkpoint = make_checkpoint_();
+    return std::optional<ControlRecord>();
+  };
+  auto kept = std::make_shared<Completion<void>>(std::move(done));
+  control_->change(std::move(take), [this, checkpoint, upload, kept](Result<void> taken) {
+    if (!taken) return (*kept)(std::move(taken));
+    parts_.device.run([this, checkpoint, upload, kept] {
+      auto written = write_file(parts_.files, options_.data_dir, "checkpoint", encode(*checkpoint));
+      if (!written) {
+        LOG_ERROR("cannot write a checkpoint: {}", written.error().message());
+        return (*kept)(std::move(written));
+      }
+      wal::Segments::Counts counts = parts_.segments.counts();
+      uint32_t keep_from = counts.newest_live >= options_.keep_segments ? counts.newest_live - options_.keep_segments + 1 : 0;
+      uint32_t below = std::min(checkpoint->log_from.segment(), keep_from);
+      for (Partition* p : parts_.catalog.partitions()) p->drop_index_below(below);
+      parts_.segments.release_below(below);
+      {
+        MutexLock l(mutex_);
+        counters_.checkpoints++;
+      }
+      if (!upload) return (*kept)({});
+      upload_checkpoint(checkpoint, std::move(*kept));
+    });
+  });
+}
+
+void Offloader::upload_checkpoint(std::shared_ptr<Checkpoint> checkpoint, Completion<void> done) {
+  auto bytes = std::make_shared<std::vector<std::byte>>(encode(*checkpoint));
+  std::string key = checkpoint_key(checkpoint->epoch, checkpoint->sequence);
+  parts_.store.put(key, {ByteSpan(*bytes)}, Overwrite::allow,
+                   [this, bytes, checkpoint, done = std::move(done)](Result<void> r) mutable {
+                     if (r) {
+                       MutexLock l(mutex_);
+                       objects_since_checkpoint_ = last_sequence_ - checkpoint->sequence;
+                     }
+                     done(std::move(r));
+                   });
+}
+
+// ---- ending
+
+void Offloader::finish(MonotonicTime deadline, Completion<void> done) {
+  {
+    MutexLock l(mutex_);
+    finishing_ = true;
+    finish_done_ = std::move(done);
+    finish_timer_ = parts_.executor.at(deadline, [this] {
+      {
+        MutexLock inner(mutex_);
+        finish_timer_ = 0;
+      }
+      end_finish(fail(Errc::kTimedOut, "not everything was offloaded in time; it stays in the log"));
+    });
+  }
+  parts_.executor.post([this] { consider(); });
+}
+
+void Offloader::end_finish(Result<void> result) {
+  Completion<void> done;
+  bool checkpoint;
+  {
+    MutexLock l(mutex_);
+    if (!finish_done_) return;
+    checkpoint = result && (objects_since_checkpoint_ > 0);
+    if (!checkpoint) {
+      done = std::move(finish_done_);
+      stopped_ = true;
+      if (finish_timer_) parts_.executor.cancel(std::exchange(finish_timer_, 0));
+    }
+  }
+  if (!checkpoint) return done(std::move(result));
+  save_checkpoint(true, [this](Result<void> saved) {
+    {
+      MutexLock l(mutex_);
+      objects_since_checkpoint_ = 0;
+    }
+    end_finish(std::move(saved));
+  });
+}
+
+void Offloader::stop() {
+  MutexLock l(mutex_);
+  stopped_ = true;
+  for (TimerId* t : {&timer_, &finish_timer_, &retry_timer_})
+    if (*t) parts_.executor.cancel(std::exchange(*t, 0));
+}
+
+wal::LogPosition Offloader::offloaded() const {
+  MutexLock l(mutex_);
+  return offloaded_;
+}
+
+uint64_t Offloader::last_sequence() const {
+  MutexLock l(mutex_);
+  return last_sequence_;
+}
+
+OffloadCounters Offloader::counters() const {
+  MutexLock l(mutex_);
+  OffloadCounters c = counters_;
+  c.pending_bytes = durable_.payload - offloaded_payload_;
+  return c;
+}
+
+}  // namespace topicfs

@@ -1,0 +1,137 @@
+// Offloader: moves the log's older data into packed objects, when enough has gathered, when it has become old,
+// when the log runs full, and when the engine stops. Only durable bytes are offloaded; the log is cut at a commit.
+//
+// One object at a time: gather (in the background) -> put, with retries -> a control record -> apply, which
+// gives the partitions their extents and, with a checkpoint, frees log segments.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "engine/catalog.h"
+#include "engine/checkpoint.h"
+#include "engine/control_queue.h"
+#include "engine/stored_objects.h"
+#include "wal/log.h"
+
+namespace topicfs {
+
+struct OffloadOptions {
+  std::string data_dir;
+  MonotonicTime interval = std::chrono::seconds(60);
+  uint64_t object_bytes = 64 << 20;
+  uint64_t pressure_bytes = 256 << 20;  ///< un-offloaded payload, or 3/4 of the log un-offloaded, start one at once
+  uint64_t log_bytes = 4ull << 30;      ///< --wal-max-size
+  uint32_t keep_segments = 8;        ///< offloaded ones stay that many, so that recent data is read from memory
+};
+
+/// What it works with; all outlive it.
+struct OffloadParts {
+  FileSystem& files;
+  LogDevice& device;
+  ObjectStore& store;
+  Executor& executor;
+  Clock& clock;
+  Random& random;
+  wal::Segments& segments;
+  Catalog& catalog;
+  StoredObjects& objects;
+};
+
+struct OffloadCounters {
+  uint64_t objects = 0, bytes = 0, failures = 0, checkpoints = 0;
+  uint64_t pending_bytes = 0;        ///< payload that is durable but not offloaded
+  std::string last_error;
+};
+
+class Offloader {
+ public:
+  /// The engine's state as of now, for a checkpoint. Called in the control queue's order.
+  using MakeCheckpoint = UniqueFunction<Checkpoint()>;
+
+  Offloader(OffloadOptions options, OffloadParts parts, Uuid store_id, uint64_t epoch, MakeCheckpoint make_checkpoint);
+  ~Offloader();
+
+  // ---- recovery, single-threaded
+
+  /// The log before `from` is in the checkpoint.
+  void recover_from(wal::LogPosition from);
+  /// A recovered commit ended at `end`; `payload_bytes` of data, or a change of the catalog, were in it.
+  void recovered(wal::LogPosition end, uint64_t payload_bytes, bool changed);
+  /// From here on, what is due is done. `control` outlives this.
+  void start(ControlQueue& control);
+  /// Writes the checkpoint of a new data directory. Waits for the disk.
+  Result<void> save_first_checkpoint();
+
+  // ---- events, from any thread
+
+  /// The log is durable up to `end`, `payload_bytes` since it was opened; `data`: by more than control records.
+  void on_durable(wal::LogPosition end, uint64_t payload_bytes, bool data);
+  void on_catalog_changed();
+  /// A durable record says that the object holds its log range: gives the partitions their extents. Also at recovery.
+  void apply(const StoredObject& object);
+
+  /// Offloads what is durable and uploads a checkpoint. kTimedOut after `deadline`, with the work left undone.
+  void finish(MonotonicTime deadline, Completion<void> done);
+  /// Nothing more is begun.
+  void stop();
+
+  wal::LogPosition offloaded() const;
+  uint64_t last_sequence() const;  ///< of this epoch's objects; 0: none
+  OffloadCounters counters() const;
+
+ private:
+  struct Job;
+  void consider();
+  void consider_soon() REQUIRES(mutex_);
+  bool due(MonotonicTime now) REQUIRES(mutex_);
+  std::shared_ptr<Job> make_job() REQUIRES(mutex_);
+  void announce_epoch(std::shared_ptr<Job> job);
+  void gather(std::shared_ptr<Job> job);
+  Result<void> gather_batches(Job& job);
+  Result<void> add_batches(Job& job, Partition& partition);
+  Result<void> take_bytes(Job& job, const BatchRef& ref, std::vector<ByteSpan>& pieces);
+  void put(std::shared_ptr<Job> job);
+  void record(std::shared_ptr<Job> job);
+  void try_again(Error error, Task task);
+  void end_job();
+  void maybe_release_segments();
+  void save_checkpoint(bool upload, Completion<void> done);
+  void upload_checkpoint(std::shared_ptr<Checkpoint> checkpoint, Completion<void> done);
+  void end_finish(Result<void> result);
+
+  const OffloadOptions options_;
+  OffloadParts parts_;
+  ControlQueue* control_ = nullptr;
+  const Uuid store_id_;
+  const uint64_t epoch_;
+  MakeCheckpoint make_checkpoint_;
+
+  mutable Mutex mutex_;
+  wal::LogPosition offloaded_ GUARDED_BY(mutex_);
+  uint64_t last_sequence_ GUARDED_BY(mutex_) = 0;
+  struct Mark {
+    wal::LogPosition end;  ///< of a commit
+    uint64_t payload;      ///< of the log, counted up to there
+  };
+  std::deque<Mark> marks_ GUARDED_BY(mutex_);
+  Mark durable_ GUARDED_BY(mutex_){};
+  uint64_t offloaded_payload_ GUARDED_BY(mutex_) = 0;
+  uint64_t recovered_payload_ = 0;         ///< counted before the log's own count begins
+  bool dirty_ GUARDED_BY(mutex_) = false;  ///< more than our own records waits
+  MonotonicTime oldest_ GUARDED_BY(mutex_){0};
+  bool busy_ GUARDED_BY(mutex_) = false, epoch_announced_ GUARDED_BY(mutex_) = false;
+  bool stopped_ GUARDED_BY(mutex_) = false, considering_ GUARDED_BY(mutex_) = false;
+  uint64_t objects_since_checkpoint_ GUARDED_BY(mutex_) = 0;
+  int failures_in_a_row_ GUARDED_BY(mutex_) = 0;
+  TimerId timer_ GUARDED_BY(mutex_) = 0, retry_timer_ GUARDED_BY(mutex_) = 0;
+  Task retry_ GUARDED_BY(mutex_);
+  Completion<void> finish_done_ GUARDED_BY(mutex_);
+  TimerId finish_timer_ GUARDED_BY(mutex_) = 0;
+  bool finishing_ GUARDED_BY(mutex_) = false;
+  OffloadCounters counters_ GUARDED_BY(mutex_);
+};
+
+}  // namespace topicfs

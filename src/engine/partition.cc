@@ -1,0 +1,225 @@
+#include "engine/partition.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace topicfs {
+
+void Partition::push(const BatchRef& ref, WallMilliseconds now) {
+  MutexLock l(mutex_);
+  index_.push_back(ref);
+  ends_.retained_bytes += ref.bytes;
+  ends_.modified = std::max(ends_.modified, now);
+  advance();
+}
+
+void Partition::grow(uint32_t bytes, uint32_t records, int64_t text_bytes, int64_t max_timestamp,
+                     WallMilliseconds now) {
+  MutexLock l(mutex_);
+  BatchRef& ref = index_.back();
+  ref.bytes += bytes;
+  ref.records += records;
+  ref.text_bytes += text_bytes;
+  ref.max_timestamp = std::max(ref.max_timestamp, max_timestamp);
+  ends_.retained_bytes += bytes;
+  ends_.modified = std::max(ends_.modified, now);
+  if (visible_ == index_.size()) ends_.visible_end = ref.end(), ends_.text_end = ref.text_end();
+}
+
+void Partition::advance() {
+  while (visible_ < index_.size() && index_[visible_].filled) {
+    ends_.visible_end = index_[visible_].end();
+    ends_.text_end = index_[visible_].text_end();
+    visible_++;
+  }
+}
+
+std::vector<Partition::VisibleWaiter> Partition::mark_filled(Offset base) {
+  std::vector<VisibleWaiter> ready;
+  MutexLock l(mutex_);
+  for (size_t i = index_.size(); i-- > 0;) {
+    if (index_[i].base != base) continue;
+    index_[i].filled = true;
+    break;
+  }
+  advance();
+  for (size_t i = 0; i < waiters_.size();) {
+    if (waiters_[i].end > ends_.visible_end) {
+      i++;
+      continue;
+    }
+    ready.push_back(std::move(waiters_[i]));
+    waiters_.erase(waiters_.begin() + static_cast<ptrdiff_t>(i));
+  }
+  return ready;
+}
+
+bool Partition::visible_or_wait(VisibleWaiter& waiter) {
+  MutexLock l(mutex_);
+  if (waiter.end <= ends_.visible_end) return true;
+  waiters_.push_back(std::move(waiter));
+  return false;
+}
+
+PartitionEnds Partition::ends() {
+  MutexLock l(mutex_);
+  PartitionEnds e = ends_;
+  e.durable_end = durable_end();
+  return e;
+}
+
+void Partition::set_durable_end(Offset end) {
+  int64_t before = durable_end_.load(std::memory_order_relaxed);
+  // Two commits may be announced by two threads: the end never moves back.
+  while (before < end.v && !durable_end_.compare_exchange_weak(before, end.v, std::memory_order_release)) {
+  }
+}
+
+void Partition::set_modified(WallMilliseconds time) {
+  MutexLock l(mutex_);
+  ends_.modified = time;
+}
+
+Partition::Cover Partition::cover(Offset from, Offset limit, size_t max_bytes) {
+  MutexLock l(mutex_);
+  Cover found;
+  auto it = std::upper_bound(index_.begin(), index_.begin() + static_cast<ptrdiff_t>(visible_), from,
+                             [](Offset o, const BatchRef& r) { return o < r.end(); });
+  bool in_index = visible_ > 0 && index_.front().base <= from;
+  if (in_index) {
+    size_t bytes = 0;
+    for (; it != index_.begin() + static_cast<ptrdiff_t>(visible_) && it->base < limit; ++it) {
+      if (!found.refs.empty() && bytes + it->bytes > max_bytes) break;
+      bytes += it->bytes;
+      found.refs.push_back(*it);
+    }
+    return found;
+  }
+  auto extent = std::upper_bound(extents_.begin(), extents_.end(), from,
+                                 [](Offset o, const Extent& e) { return o < e.end; });
+  if (extent != extents_.end()) found.extent = *extent;
+  return found;
+}
+
+Partition::Cover Partition::cover(TextPosition from, size_t max_bytes) {
+  MutexLock l(mutex_);
+  Cover found;
+  auto end = index_.begin() + static_cast<ptrdiff_t>(visible_);
+  if (visible_ > 0 && index_.front().text <= from) {
+    auto it = std::upper_bound(index_.begin(), end, from,
+                               [](TextPosition p, const BatchRef& r) { return p < r.text_end(); });
+    int64_t wanted_end = from.v + static_cast<int64_t>(max_bytes);
+    for (; it != end && it->text.v < wanted_end; ++it) found.refs.push_back(*it);
+    return found;
+  }
+  auto extent = std::upper_bound(extents_.begin(), extents_.end(), from,
+                                 [](TextPosition p, const Extent& e) { return p < e.text_end; });
+  if (extent != extents_.end()) found.extent = *extent;
+  return found;
+}
+
+Partition::Cover Partition::cover_timestamp(int64_t timestamp, Offset limit) {
+  MutexLock l(mutex_);
+  Cover found;
+  Offset index_start = index_.empty() ? limit : index_.front().base;
+  for (const Extent& e : extents_) {
+    if (e.max_timestamp < timestamp || e.end <= ends_.log_start || e.base >= index_start) continue;
+    found.extent = e;
+    return found;
+  }
+  for (const BatchRef& r : index_) {
+    if (r.base >= limit) break;
+    if (r.max_timestamp < timestamp || r.end() <= ends_.log_start) continue;
+    found.refs.push_back(r);
+    break;
+  }
+  return found;
+}
+
+int64_t Partition::max_timestamp(Offset limit) {
+  MutexLock l(mutex_);
+  int64_t latest = -1;
+  for (const Extent& e : extents_)
+    if (e.end > ends_.log_start) latest = std::max(latest, e.max_timestamp);
+  for (const BatchRef& r : index_)
+    if (r.base < limit && r.end() > ends_.log_start) latest = std::max(latest, r.max_timestamp);
+  return latest;
+}
+
+std::vector<BatchRef> Partition::batches_between(wal::LogPosition from, wal::LogPosition to) {
+  MutexLock l(mutex_);
+  auto below = [](const BatchRef& r, wal::LogPosition p) { return r.at < p; };
+  auto first = std::lower_bound(index_.begin(), index_.end(), from, below);
+  auto last = std::lower_bound(first, index_.end(), to, below);
+  return {first, last};
+}
+
+void Partition::add_extent(const Extent& extent) {
+  MutexLock l(mutex_);
+  MUST(extents_.empty() || extents_.back().end <= extent.base);
+  extents_.push_back(extent);
+  offloaded_ = extent.end;
+  offloaded_text_ = extent.text_end;
+}
+
+void Partition::drop_index_below(uint32_t segment) {
+  MutexLock l(mutex_);
+  while (!index_.empty() && index_.front().at.segment() < segment) {
+    MUST(visible_ > 0);
+    index_.pop_front();
+    visible_--;
+  }
+}
+
+std::vector<Extent> Partition::extents() {
+  MutexLock l(mutex_);
+  return extents_;
+}
+
+size_t Partition::index_size() {
+  MutexLock l(mutex_);
+  return index_.size();
+}
+
+void Partition::restore(Restored state) {
+  next_offset = state.end;
+  next_text = state.text_end;
+  MutexLock l(mutex_);
+  ends_.log_start = state.log_start;
+  ends_.visible_end = state.end;
+  ends_.text_start = state.text_start;
+  ends_.text_end = state.text_end;
+  ends_.modified = state.modified;
+  for (const Extent& e : state.extents) ends_.retained_bytes += e.bytes;
+  extents_ = std::move(state.extents);
+  offloaded_ = state.end;
+  offloaded_text_ = state.text_end;
+  durable_end_.store(state.end.v, std::memory_order_release);
+}
+
+Partition::Restored Partition::saved() {
+  MutexLock l(mutex_);
+  return {ends_.log_start, offloaded_, ends_.text_start, offloaded_text_, ends_.modified, extents_};
+}
+
+void Partition::adopt(const Extent& extent, WallMilliseconds when) {
+  next_offset = extent.end;
+  next_text = extent.text_end;
+  add_extent(extent);
+  MutexLock l(mutex_);
+  ends_.visible_end = extent.end;
+  ends_.text_end = extent.text_end;
+  ends_.retained_bytes += extent.bytes;
+  ends_.modified = std::max(ends_.modified, when);
+  durable_end_.store(extent.end.v, std::memory_order_release);
+}
+
+void Partition::replay(const BatchRef& ref, WallMilliseconds when) {
+  next_offset = ref.end();
+  next_text = ref.text_end();
+  push(ref, when);
+  durable_end_.store(ref.end().v, std::memory_order_release);
+}
+
+}  // namespace topicfs

@@ -1,0 +1,140 @@
+// Partition: where one partition's records are. Its newest ones by log position (the index), older ones by
+// object (the extents); its ends; and who waits for its file to grow.
+//
+// Locks: what `append` touches is guarded by the log's lock; the rest by the partition's own, which is taken
+// inside the log's and never held while calling out.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <vector>
+
+#include <topicfs/engine.h>
+
+#include "base/mutex.h"
+#include "wal/log.h"
+
+namespace topicfs {
+
+/// One batch in the log.
+struct BatchRef {
+  Offset base;
+  TextPosition text;
+  wal::LogPosition at;        ///< of its entry
+  uint64_t sequence = 0;      ///< of its entry: tells it from what a recycled segment holds there
+  uint32_t bytes = 0;         ///< of the batch
+  uint32_t records = 0;
+  int64_t text_bytes = 0;
+  int64_t max_timestamp = -1;
+  uint8_t codec = 0;          ///< compression bits of its attributes
+  bool control = false;       ///< shows no text
+  bool from_file = false;     ///< its header is filled in when its commit is written
+  bool filled = true;         ///< false while its bytes are being copied
+
+  Offset end() const { return base + records; }
+  TextPosition text_end() const { return text + text_bytes; }
+};
+
+/// A run of a partition's batches in one object.
+struct Extent {
+  Offset base, end;
+  TextPosition text, text_end;
+  int64_t max_timestamp = -1;
+  int64_t bytes = 0;          ///< stored bytes of its batches
+  uint32_t object = 0;        ///< index into the engine's table of objects
+};
+
+class Partition {
+ public:
+  explicit Partition(PartitionId number) : id(number) {}
+
+  const PartitionId id;
+
+  // ---- of the topic's settings
+  std::atomic<uint32_t> max_message_bytes{1 << 20};
+  std::atomic<bool> log_append_time{false};
+
+  // ---- guarded by the log's lock
+  Offset next_offset;
+  TextPosition next_text;
+  wal::EndMark end_mark;
+
+  // ---- the newest end, called under the log's lock
+
+  void push(const BatchRef& ref, WallMilliseconds now) EXCLUDES(mutex_);
+  /// The newest batch has grown by this much.
+  void grow(uint32_t bytes, uint32_t records, int64_t text_bytes, int64_t max_timestamp, WallMilliseconds now)
+      EXCLUDES(mutex_);
+
+  // ---- visibility
+
+  /// The copy of the batch that begins at `base` is done. Returns who waited for what is visible now.
+  struct VisibleWaiter {
+    Offset end;
+    Completion<Appended> done;
+    Appended value;
+  };
+  std::vector<VisibleWaiter> mark_filled(Offset base) EXCLUDES(mutex_);
+  /// True if everything before `end` is visible; otherwise keeps `waiter` until it is, moved from.
+  bool visible_or_wait(VisibleWaiter& waiter) EXCLUDES(mutex_);
+
+  // ---- reading
+
+  PartitionEnds ends() EXCLUDES(mutex_);
+  Offset durable_end() const { return Offset(durable_end_.load(std::memory_order_acquire)); }
+  void set_durable_end(Offset end);
+  void set_modified(WallMilliseconds time) EXCLUDES(mutex_);
+
+  /// What covers a place: batches in the log, or an extent, or nothing.
+  struct Cover {
+    std::vector<BatchRef> refs;   ///< consecutive
+    std::optional<Extent> extent;
+  };
+  /// Batches from the one that contains `from`, up to `max_bytes` of stored bytes but at least one, below `limit`.
+  Cover cover(Offset from, Offset limit, size_t max_bytes) EXCLUDES(mutex_);
+  /// The same by text, visible ones only.
+  Cover cover(TextPosition from, size_t max_bytes) EXCLUDES(mutex_);
+  /// The first batch or extent with a record of a timestamp >= `timestamp`, below `limit`.
+  Cover cover_timestamp(int64_t timestamp, Offset limit) EXCLUDES(mutex_);
+  int64_t max_timestamp(Offset limit) EXCLUDES(mutex_);
+
+  // ---- offload
+
+  /// The batches whose entries lie in [from, to) of the log.
+  std::vector<BatchRef> batches_between(wal::LogPosition from, wal::LogPosition to) EXCLUDES(mutex_);
+  void add_extent(const Extent& extent) EXCLUDES(mutex_);
+  /// Forgets the log positions below `segment`, whose data is in objects by now.
+  void drop_index_below(uint32_t segment) EXCLUDES(mutex_);
+  std::vector<Extent> extents() EXCLUDES(mutex_);
+  size_t index_size() EXCLUDES(mutex_);
+
+  // ---- recovery, single-threaded
+
+  struct Restored {
+    Offset log_start, end;
+    TextPosition text_start, text_end;
+    WallMilliseconds modified{0};
+    std::vector<Extent> extents;
+  };
+  void restore(Restored state) EXCLUDES(mutex_);
+  /// What a checkpoint keeps: everything up to the end of what was offloaded.
+  Restored saved() EXCLUDES(mutex_);
+  void replay(const BatchRef& ref, WallMilliseconds when) EXCLUDES(mutex_);
+  /// An extent that continues the partition, whose batches are in no log.
+  void adopt(const Extent& extent, WallMilliseconds when) EXCLUDES(mutex_);
+
+ private:
+  void advance() REQUIRES(mutex_);
+
+  Mutex mutex_;
+  std::deque<BatchRef> index_ GUARDED_BY(mutex_);
+  size_t visible_ GUARDED_BY(mutex_) = 0;  ///< how many of index_ are visible, from the oldest
+  std::vector<Extent> extents_ GUARDED_BY(mutex_);
+  Offset offloaded_ GUARDED_BY(mutex_);  ///< end of the extents, also when there is none any more
+  TextPosition offloaded_text_ GUARDED_BY(mutex_);
+  PartitionEnds ends_ GUARDED_BY(mutex_);
+  std::vector<VisibleWaiter> waiters_ GUARDED_BY(mutex_);
+  std::atomic<int64_t> durable_end_{0};
+};
+
+}  // namespace topicfs

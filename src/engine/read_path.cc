@@ -1,0 +1,282 @@
+#include "engine/read_path.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "record/text.h"
+#include "record/timestamps.h"
+#include "wal/parse_commit.h"
+
+namespace topicfs {
+namespace {
+
+constexpr int kMaxTries = 4;                // the log may go on under a reader's feet that often
+constexpr size_t kMaxReadBytes = 16 << 20;  // of one read, whatever is asked for
+
+/// What keeps the pieces of an answer where they are.
+struct Kept {
+  explicit Kept(ChunkPool& pool) : pins(pool) {}
+  wal::PinSet pins;
+  std::vector<std::vector<std::byte>> buffers;
+  std::unique_ptr<std::byte[]> rendered;
+  Pin below;
+};
+
+RecordsView records_of(const BatchRef& ref, std::span<const ByteSpan> pieces) {
+  return {pieces, 0, ref.bytes - kBatchHeaderBytes, static_cast<Codec>(ref.codec),
+          static_cast<int32_t>(ref.records), ref.control};
+}
+
+uint64_t skip_of(TextPosition from, TextPosition text) { return static_cast<uint64_t>(std::max<int64_t>(0, from - text)); }
+
+wal::LogPosition body_of(const BatchRef& ref) { return {ref.at.v + sizeof(wal::EntryHeader)}; }
+
+Bytes bytes_of(TextGather& gather, std::shared_ptr<Kept> kept) {
+  Bytes bytes;
+  bytes.pieces.assign(gather.pieces().begin(), gather.pieces().end());
+  bytes.size = gather.size();
+  kept->rendered = gather.take_buffer();
+  bytes.pin = std::move(kept);
+  return bytes;
+}
+
+Error gone() { return {Errc::kUnavailable, 0, "the data moved while it was read; read again"}; }
+
+}  // namespace
+
+struct ReadPath::TextRequest {
+  Partition& partition;
+  TextPosition from;
+  size_t max_bytes;
+  Completion<TextRead> done;
+  PartitionEnds ends;
+  int tries = 0;
+};
+
+struct ReadPath::FetchRequest {
+  Partition& partition;
+  Offset from;
+  size_t max_bytes;
+  Completion<Fetched> done;
+  PartitionEnds ends;
+  int tries = 0;
+};
+
+struct ReadPath::TimestampRequest {
+  Partition& partition;
+  int64_t timestamp;
+  Completion<TimestampedOffset> done;
+};
+
+// ---- text
+
+void ReadPath::read_text(Partition& partition, TextPosition from, size_t max_bytes, Completion<TextRead> done) {
+  auto r = std::make_shared<TextRequest>(
+      TextRequest{partition, from, std::min(max_bytes, kMaxReadBytes), std::move(done), {}});
+  try_text(std::move(r));
+}
+
+void ReadPath::try_text(std::shared_ptr<TextRequest> r) {
+  if (++r->tries > kMaxTries) return r->done(tl::unexpected<Error>(gone()));
+  r->ends = r->partition.ends();
+  if (r->from < r->ends.text_start)
+    return r->done(fail(Errc::kOutOfRange, "this part of the file has been deleted"));
+  if (r->from >= r->ends.text_end || r->max_bytes == 0) return r->done(TextRead{{}, r->ends});
+  Partition::Cover cover = r->partition.cover(r->from, r->max_bytes);
+  if (cover.extent) return text_from_object(std::move(r), *cover.extent);
+  if (cover.refs.empty()) return r->done(TextRead{{}, r->ends});
+  if (!text_from_memory(*r, cover.refs)) text_from_segments(std::move(r), std::move(cover.refs));
+}
+
+/// Answers with as many of the batches as are in memory; false if the first one is not.
+bool ReadPath::text_from_memory(TextRequest& r, const std::vector<BatchRef>& refs) {
+  auto kept = std::make_shared<Kept>(segments_.pool());
+  TextGather gather(r.max_bytes);
+  std::vector<ByteSpan> pieces;
+  bool any = false;
+  for (const BatchRef& ref : refs) {
+    pieces.clear();
+    wal::LogPosition records{body_of(ref).v + kBatchHeaderBytes};
+    if (!segments_.pin(records, ref.bytes - kBatchHeaderBytes, pieces, kept->pins)) break;
+    auto added = gather.add(records_of(ref, pieces), static_cast<uint64_t>(ref.text_bytes), skip_of(r.from, ref.text));
+    if (!added && !any) return r.done(tl::unexpected<Error>(std::move(added).error())), true;
+    if (!added) break;
+    any = true;
+    if (gather.is_full()) break;
+  }
+  if (!any) return false;
+  counters_.memory++;
+  r.done(TextRead{bytes_of(gather, std::move(kept)), r.ends});
+  return true;
+}
+
+void ReadPath::text_from_segments(std::shared_ptr<TextRequest> r, std::vector<BatchRef> refs) {
+  device_.run([this, r = std::move(r), refs = std::move(refs)] {
+    auto kept = std::make_shared<Kept>(segments_.pool());
+    TextGather gather(r->max_bytes);
+    for (const BatchRef& ref : refs) {
+      auto entry = read_entry(ref);
+      if (!entry && gather.size() > 0) break;
+      if (!entry && entry.error().code == Errc::kNotFound) return try_text(r);
+      if (!entry) return r->done(tl::unexpected<Error>(std::move(entry).error()));
+      kept->buffers.push_back(std::move(*entry));
+      ByteSpan records = ByteSpan(kept->buffers.back()).subspan(kBatchHeaderBytes);
+      auto added = gather.add(records_of(ref, {&records, 1}), static_cast<uint64_t>(ref.text_bytes),
+                              skip_of(r->from, ref.text));
+      if (!added && gather.size() == 0) return r->done(tl::unexpected<Error>(std::move(added).error()));
+      if (!added || gather.is_full()) break;
+    }
+    counters_.segments++;
+    r->done(TextRead{bytes_of(gather, std::move(kept)), r->ends});
+  });
+}
+
+void ReadPath::text_from_object(std::shared_ptr<TextRequest> r, const Extent& extent) {
+  counters_.objects++;
+  objects_.read(extent, r->partition.id, r->from, r->max_bytes, [this, r](Result<ObjectRead> read) {
+    if (!read) return r->done(tl::unexpected<Error>(std::move(read).error()));
+    auto kept = std::make_shared<Kept>(segments_.pool());
+    kept->below = std::move(read->pin);
+    TextGather gather(r->max_bytes);
+    for (const BatchView& batch : read->batches) {
+      auto header = BatchHeader::parse(batch.bytes);
+      if (!header) return r->done(tl::unexpected<Error>(std::move(header).error()));
+      auto view = RecordsView::of_batch(*header, {&batch.bytes, 1});
+      Result<void> added;
+      if (view) added = gather.add(*view, batch.text_length, skip_of(r->from, batch.text_position));
+      else added = tl::unexpected<Error>(view.error());
+      if (!added && gather.size() == 0) return r->done(tl::unexpected<Error>(std::move(added).error()));
+      if (!added || gather.is_full()) break;
+    }
+    r->done(TextRead{bytes_of(gather, std::move(kept)), r->ends});
+  });
+}
+
+// ---- batches
+
+void ReadPath::fetch(Partition& partition, Offset from, size_t max_bytes, Completion<Fetched> done) {
+  try_fetch(std::make_shared<FetchRequest>(
+      FetchRequest{partition, from, std::min(max_bytes, kMaxReadBytes), std::move(done), {}}));
+}
+
+void ReadPath::try_fetch(std::shared_ptr<FetchRequest> r) {
+  if (++r->tries > kMaxTries) return r->done(tl::unexpected<Error>(gone()));
+  r->ends = r->partition.ends();
+  if (r->from < r->ends.log_start || r->from > r->ends.visible_end)
+    return r->done(fail(Errc::kOutOfRange, "offset " + std::to_string(r->from.v) + " is outside of the log's " +
+                                               std::to_string(r->ends.log_start.v) + " to " +
+                                               std::to_string(r->ends.visible_end.v)));
+  if (r->from >= r->ends.durable_end) return r->done(Fetched{{}, r->ends});
+  Partition::Cover cover = r->partition.cover(r->from, r->ends.durable_end, r->max_bytes);
+  if (cover.extent) return fetch_from_object(std::move(r), *cover.extent);
+  if (cover.refs.empty()) return r->done(Fetched{{}, r->ends});
+  if (!fetch_from_memory(*r, cover.refs)) fetch_from_segments(std::move(r), std::move(cover.refs));
+}
+
+bool ReadPath::fetch_from_memory(FetchRequest& r, const std::vector<BatchRef>& refs) {
+  auto pins = std::make_shared<wal::PinSet>(segments_.pool());
+  Fetched fetched;
+  for (const BatchRef& ref : refs) {
+    if (!segments_.pin(body_of(ref), ref.bytes, fetched.batches.pieces, *pins)) break;
+    fetched.batches.size += ref.bytes;
+  }
+  if (fetched.batches.size == 0) return false;
+  counters_.memory++;
+  fetched.batches.pin = std::move(pins);
+  fetched.ends = r.ends;
+  r.done(std::move(fetched));
+  return true;
+}
+
+void ReadPath::fetch_from_segments(std::shared_ptr<FetchRequest> r, std::vector<BatchRef> refs) {
+  device_.run([this, r = std::move(r), refs = std::move(refs)] {
+    auto kept = std::make_shared<Kept>(segments_.pool());
+    Fetched fetched;
+    for (const BatchRef& ref : refs) {
+      auto entry = read_entry(ref);
+      if (!entry && fetched.batches.size > 0) break;
+      if (!entry && entry.error().code == Errc::kNotFound) return try_fetch(r);
+      if (!entry) return r->done(tl::unexpected<Error>(std::move(entry).error()));
+      kept->buffers.push_back(std::move(*entry));
+      fetched.batches.size += kept->buffers.back().size();
+    }
+    for (const auto& b : kept->buffers) fetched.batches.pieces.emplace_back(b);
+    counters_.segments++;
+    fetched.batches.pin = std::move(kept);
+    fetched.ends = r->ends;
+    r->done(std::move(fetched));
+  });
+}
+
+void ReadPath::fetch_from_object(std::shared_ptr<FetchRequest> r, const Extent& extent) {
+  counters_.objects++;
+  objects_.read(extent, r->partition.id, r->from, r->max_bytes, [r](Result<ObjectRead> read) {
+    if (!read) return r->done(tl::unexpected<Error>(std::move(read).error()));
+    Fetched fetched;
+    for (const BatchView& batch : read->batches) {
+      fetched.batches.pieces.push_back(batch.bytes);
+      fetched.batches.size += batch.bytes.size();
+    }
+    fetched.batches.pin = std::move(read->pin);
+    fetched.ends = r->ends;
+    r->done(std::move(fetched));
+  });
+}
+
+/// The batch of an entry, from its segment's file. kNotFound if the log has gone on and used the place again.
+Result<std::vector<std::byte>> ReadPath::read_entry(const BatchRef& ref) {
+  std::vector<std::byte> bytes(sizeof(wal::EntryHeader) + ref.bytes);
+  TRY(segments_.read(ref.at, bytes));
+  auto entry = wal::parse_entry(bytes, 0, ref.at.segment());
+  if (!entry || entry->sequence != ref.sequence) {
+    wal::EntryHeader found = wal::load_entry(bytes.data());
+    if (found.segment != ref.at.segment()) return fail(Errc::kNotFound, "the log has gone on");
+    return fail(Errc::kCorrupt, "the log's copy of offset " + std::to_string(ref.base.v) +
+                                    " fails its checksum; see topicfsctl(1), verify");
+  }
+  bytes.erase(bytes.begin(), bytes.begin() + sizeof(wal::EntryHeader));
+  return bytes;
+}
+
+// ---- timestamps
+
+void ReadPath::find_timestamp(Partition& partition, int64_t timestamp, Completion<TimestampedOffset> done) {
+  Offset limit = partition.durable_end();
+  bool latest = timestamp == Engine::kMaxTimestamp;
+  if (latest) timestamp = partition.max_timestamp(limit);
+  if (latest && timestamp < 0) return done(TimestampedOffset{});
+  Partition::Cover cover = partition.cover_timestamp(timestamp, limit);
+  if (!cover.extent && cover.refs.empty()) return done(TimestampedOffset{});
+  Offset from = std::max(cover.extent ? cover.extent->base : cover.refs.front().base, partition.ends().log_start);
+  find_in(std::make_shared<TimestampRequest>(TimestampRequest{partition, timestamp, std::move(done)}), from);
+}
+
+/// Goes through the batches from `from` on until one has the record.
+void ReadPath::find_in(std::shared_ptr<TimestampRequest> r, Offset from) {
+  constexpr size_t kStep = 1 << 20;
+  fetch(r->partition, from, kStep, [this, r](Result<Fetched> fetched) {
+    if (!fetched) return r->done(tl::unexpected<Error>(std::move(fetched).error()));
+    std::vector<std::byte> joined;
+    for (ByteSpan p : fetched->batches.pieces) joined.insert(joined.end(), p.begin(), p.end());
+    Offset next{-1};
+    for (ByteSpan rest = joined; !rest.empty();) {
+      auto header = BatchHeader::parse(rest);
+      if (!header || header->size_bytes() > rest.size())
+        return r->done(fail(Errc::kCorrupt, "a stored batch does not parse"));
+      next = header->next_offset();
+      if (header->max_timestamp >= r->timestamp) {
+        auto view = RecordsView::of_batch(*header, {&rest, 1});
+        if (!view) return r->done(tl::unexpected<Error>(std::move(view).error()));
+        auto found = topicfs::find_timestamp(*header, *view, r->timestamp);
+        if (!found) return r->done(tl::unexpected<Error>(std::move(found).error()));
+        if (*found && (*found)->offset >= fetched->ends.log_start)
+          return r->done(TimestampedOffset{(*found)->offset, (*found)->timestamp});
+      }
+      rest = rest.subspan(header->size_bytes());
+    }
+    if (next.v < 0) return r->done(TimestampedOffset{});
+    find_in(r, next);
+  });
+}
+
+}  // namespace topicfs

@@ -1,0 +1,50 @@
+// ReadPath: text for files, batches for Kafka. Newest data is in the pool's chunks and answered at once; what
+// was given up is read back from its segment, in the background; older data comes from objects by byte range.
+#pragma once
+
+#include <memory>
+
+#include "engine/partition.h"
+#include "engine/stored_objects.h"
+#include "wal/segments.h"
+
+namespace topicfs {
+
+struct ReadCounters {
+  std::atomic<uint64_t> memory{0}, segments{0}, objects{0};  ///< reads answered from there
+};
+
+class ReadPath {
+ public:
+  ReadPath(wal::Segments& segments, LogDevice& device, StoredObjects& objects)
+      : segments_(segments), device_(device), objects_(objects) {}
+
+  void read_text(Partition& partition, TextPosition from, size_t max_bytes, Completion<TextRead> done);
+  void fetch(Partition& partition, Offset from, size_t max_bytes, Completion<Fetched> done);
+  void find_timestamp(Partition& partition, int64_t timestamp, Completion<TimestampedOffset> done);
+
+  const ReadCounters& counters() const { return counters_; }
+
+ private:
+  /// A read that was not answered from memory. Shared by the steps that carry it out, one after another.
+  struct TextRequest;
+  struct FetchRequest;
+  struct TimestampRequest;
+  bool text_from_memory(TextRequest& r, const std::vector<BatchRef>& refs);
+  void text_from_segments(std::shared_ptr<TextRequest> r, std::vector<BatchRef> refs);
+  void text_from_object(std::shared_ptr<TextRequest> r, const Extent& extent);
+  void try_text(std::shared_ptr<TextRequest> r);
+  bool fetch_from_memory(FetchRequest& r, const std::vector<BatchRef>& refs);
+  void fetch_from_segments(std::shared_ptr<FetchRequest> r, std::vector<BatchRef> refs);
+  void fetch_from_object(std::shared_ptr<FetchRequest> r, const Extent& extent);
+  void try_fetch(std::shared_ptr<FetchRequest> r);
+  void find_in(std::shared_ptr<TimestampRequest> r, Offset from);
+  Result<std::vector<std::byte>> read_entry(const BatchRef& ref);
+
+  wal::Segments& segments_;
+  LogDevice& device_;
+  StoredObjects& objects_;
+  ReadCounters counters_;
+};
+
+}  // namespace topicfs

@@ -1,0 +1,145 @@
+// What an engine remembers across restarts: checkpoints of its own making, the log's entries, and objects that the
+// bucket has beyond its newest checkpoint.
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/local_engine.h"
+#include "object/block_reader.h"
+#include "record/records.h"
+
+namespace topicfs {
+
+/// Runs in the control queue's order, so that catalog, objects and extents are of one moment.
+Checkpoint LocalEngine::make_checkpoint() {
+  Checkpoint c;
+  c.store = store_id_;
+  c.epoch = epoch_;
+  c.sequence = offloader_->last_sequence();
+  c.log_from = offloader_->offloaded();
+  c.control_end = Offset(control_end_.load());
+  c.next_producer_id = next_producer_id_.load();
+  Catalog::Numbers numbers = catalog_.numbers();
+  c.next_topic = numbers.next_topic, c.next_partition = numbers.next_partition;
+  for (const TopicPtr& t : catalog_.list()) c.topics.push_back(*t);
+  c.objects = objects_->all();
+  for (Partition* p : catalog_.partitions()) c.partitions.push_back({p->id, p->saved()});
+  std::sort(c.partitions.begin(), c.partitions.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return c;
+}
+
+Result<void> LocalEngine::restore(Checkpoint checkpoint) {
+  if (checkpoint.store != store_id_) return fail(Errc::kCorrupt, "the checkpoint is another store's");
+  for (TopicInfo& t : checkpoint.topics) {
+    TRY_ASSIGN(auto change, catalog_.apply(TopicCreated{std::move(t)}));
+    apply_settings(*change.after);
+  }
+  catalog_.restore_numbers({checkpoint.next_topic, checkpoint.next_partition});
+  for (StoredObject& o : checkpoint.objects) objects_->add(std::move(o));
+  for (Checkpoint::PartitionState& s : checkpoint.partitions) {
+    Partition* p = catalog_.partition(s.id);
+    if (!p) return fail(Errc::kCorrupt, "a checkpoint has a partition that belongs to no topic");
+    p->restore(std::move(s.state));
+  }
+  control_end_.store(checkpoint.control_end.v);
+  next_producer_id_.store(checkpoint.next_producer_id);
+  log_from_ = checkpoint.log_from;
+  return {};
+}
+
+// ---- the log
+
+Result<void> LocalEngine::on_entry(const wal::RecoveredEntry& entry) {
+  Partition* p = catalog_.partition(PartitionId(entry.header.partition));
+  if (!p) return {};  // of a topic that was deleted
+  BatchRef ref;
+  ref.base = Offset(entry.header.base_offset), ref.text = TextPosition(entry.header.text_position);
+  ref.at = entry.at, ref.sequence = entry.header.sequence;
+  ref.bytes = entry.header.body_bytes;
+  ref.records = entry.header.records;
+  ref.text_bytes = entry.header.text_bytes;
+  ref.max_timestamp = entry.header.max_timestamp;
+  TRY_ASSIGN(BatchHeader header, BatchHeader::parse(entry.body));
+  ref.codec = header.raw_codec();
+  ref.control = header.is_control();
+  ref.from_file = (entry.header.flags & wal::kEntryFromFile) != 0;
+  if (ref.base < p->next_offset || ref.text < p->next_text)
+    return fail(Errc::kCorrupt, "the log has offset " + std::to_string(ref.base.v) + " of a partition that ends at " +
+                                    std::to_string(p->next_offset.v));
+  p->replay(ref, WallMilliseconds(ref.max_timestamp));
+  if (p->id != kControlPartition) {
+    replayed_bytes_ += wal::entry_footprint(ref.bytes);
+    return {};
+  }
+  return replay_control(header, entry.body);
+}
+
+void LocalEngine::on_commit(wal::LogPosition end) {
+  offloader_->recovered(end, std::exchange(replayed_bytes_, 0), std::exchange(replayed_change_, false));
+}
+
+/// Applies the records of one batch of the internal partition that are not in the checkpoint.
+Result<void> LocalEngine::replay_control(const BatchHeader& header, ByteSpan batch) {
+  TRY_ASSIGN(RecordsView view, RecordsView::of_batch(header, {&batch, 1}));
+  RecordReader reader(view);
+  for (int32_t i = 0; i < view.record_count; i++) {
+    Record record;
+    std::string json;
+    auto take = [&](ByteSpan part) { json.append(as_text(part)); };
+    if (!reader.begin(record) || !reader.read_value(take) || !reader.end(record))
+      return tl::unexpected<Error>(reader.error());
+    Offset offset = header.base_offset + record.offset_delta;
+    if (offset.v < control_end_.load()) continue;
+    TRY_ASSIGN(ControlRecord control, decode_control_record(json));
+    TRY(replay(control, offset));
+  }
+  return {};
+}
+
+Result<void> LocalEngine::replay(const ControlRecord& record, Offset offset) {
+  control_end_.store(offset.v + 1);
+  if (auto* r = std::get_if<Offloaded>(&record)) {
+    if (r->object.from == offloader_->offloaded()) offloader_->apply(r->object);
+    return {};
+  }
+  replayed_change_ = true;
+  if (auto* r = std::get_if<ProducerIdsGiven>(&record)) return next_producer_id_.store(r->next), Result<void>();
+  TRY_ASSIGN(auto change, catalog_.apply(record));
+  if (change.after) apply_settings(*change.after);
+  return {};
+}
+
+// ---- the bucket
+
+/// An object that is newer than the bucket's checkpoint: its control records take effect, and its batches, which must
+/// continue their partitions exactly, become extents.
+Result<void> LocalEngine::adopt(const NewerObject& newer, const Footer& footer, const std::vector<BatchView>& control) {
+  if (footer.facts.store != store_id_ || footer.facts.epoch != newer.epoch || footer.facts.sequence != newer.sequence)
+    return fail(Errc::kCorrupt, newer.key + " says that it is another object");
+  for (const BatchView& b : control) {
+    TRY_ASSIGN(BatchHeader header, BatchHeader::parse(b.bytes));
+    TRY(replay_control(header, b.bytes));
+  }
+  StoredObject object{newer.key, newer.epoch, newer.sequence, {footer.facts.log_from}, {footer.facts.log_to},
+                      newer.size_bytes, footer.crc};
+  uint32_t index = objects_->add(object);
+  for (const PartitionName& name : footer.partitions) {
+    Partition* p = catalog_.partition(name.id);
+    if (!p) continue;  // deleted by one of the control records
+    std::span<const BlockEntry> blocks = footer.blocks_of(name.id);
+    if (blocks.empty()) continue;
+    Extent e;
+    e.base = blocks.front().base_offset, e.end = blocks.back().end_offset;
+    e.text = blocks.front().text_position, e.text_end = blocks.back().text_end();
+    for (const BlockEntry& b : blocks) e.max_timestamp = std::max(e.max_timestamp, b.max_timestamp), e.bytes += b.size;
+    e.object = index;
+    if (e.base != p->next_offset || e.text != p->next_text)
+      return fail(Errc::kCorrupt, newer.key + " does not continue the partition " + std::to_string(name.index) + " of " +
+                                      footer.topics[name.topic].name + ": something is missing from the bucket");
+    p->adopt(e, footer.facts.created);
+  }
+  log_from_ = object.to;
+  return {};
+}
+
+}  // namespace topicfs
