@@ -54,8 +54,8 @@ int errno_of(Errc code) {
 
 tl::unexpected<Errno> refuse(const Error& error) {
   const int number = errno_of(error.code);
-  if (number == EIO || number == EROFS)
-    LOG_ERROR("a program was told {}: {}", number == EIO ? "EIO" : "EROFS", error.message());
+  // A poisoned log (EROFS) says so once itself; every write after that need not.
+  if (number == EIO) LOG_WARNING("a program was told EIO: {}", error.message());
   return refuse(number);
 }
 

@@ -23,7 +23,7 @@ inline tl::unexpected<Errno> refuse(int number) { return tl::unexpected<Errno>(E
 
 /// What a program sees of an engine's error: the only place where one becomes the other.
 int errno_of(Errc code);
-/// As above; logs what errno can't say (an I/O error, damage, an unreachable store).
+/// As above; logs what EIO can't say (an I/O error, damage, an unreachable store).
 tl::unexpected<Errno> refuse(const Error& error);
 
 }  // namespace topicfs::fuse

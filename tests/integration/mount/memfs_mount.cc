@@ -1,7 +1,8 @@
 // memfs_mount: the mount over an engine in memory, for tests and for measuring the mount alone.
 //
-//   memfs_mount [--default-partitions N] [--deleted=hole] [--control SOCKET] MOUNTPOINT
+//   memfs_mount [--default-partitions N] [--deleted=hole] [--control SOCKET] [--ring] MOUNTPOINT
 //
+// --ring: data is copied once and forgotten, see ring_engine.h.
 // Ends with status 0 when it is unmounted, or on SIGTERM or SIGINT after unmounting. A client of
 // the Unix socket SOCKET sends one command and ends its side; the answer is "ok" or an error:
 //
@@ -24,6 +25,7 @@
 #include "base/thread_executor.h"
 #include "base/unique_fd.h"
 #include "fuse/mount.h"
+#include "integration/mount/ring_engine.h"
 #include "support/memory_engine.h"
 
 using namespace topicfs;
@@ -103,12 +105,15 @@ int fail_with(const std::string& what) {
 int main(int argc, char** argv) {
   fuse::MountOptions options;
   const char* control = nullptr;
+  bool ring = false;
   for (int i = 1; i < argc; i++) {
     const std::string argument = argv[i];
     if (argument == "--default-partitions" && i + 1 < argc)
       options.filesystem.default_partitions = std::atoi(argv[++i]);
     else if (argument == "--control" && i + 1 < argc)
       control = argv[++i];
+    else if (argument == "--ring")
+      ring = true;
     else if (argument == "--deleted=hole")
       options.filesystem.deleted = fuse::Deleted::hole;
     else
@@ -123,8 +128,10 @@ int main(int argc, char** argv) {
   ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
 
   testing::MemoryEngine engine;
+  testing::RingEngine ring_engine;
   ThreadExecutor executor("memfs", system_clock());
-  auto mount = fuse::Mount::start(options, engine, executor, system_clock());
+  auto mount = fuse::Mount::start(options, ring ? static_cast<Engine&>(ring_engine) : engine, executor,
+                                  system_clock());
   if (!mount) return fail_with(mount.error().message());
 
   UniqueFd listener;
