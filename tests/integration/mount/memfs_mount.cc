@@ -88,6 +88,7 @@ UniqueFd listen_at(const char* path) {
   address.sun_family = AF_UNIX;
   if (std::strlen(path) >= sizeof address.sun_path) return {};
   std::strcpy(address.sun_path, path);
+  ::unlink(path);  // a killed one's
   UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener.get(), 16) != 0)
