@@ -10,7 +10,7 @@ WorkerPool::WorkerPool(size_t threads, size_t max_queued) : max_queued_(max_queu
   for (size_t i = 0; i < threads; i++) threads_.emplace_back([this] { run(); });
 }
 
-WorkerPool::~WorkerPool() {
+void WorkerPool::close() {
   std::deque<Job> waiting;
   {
     MutexLock lock(mutex_);
@@ -22,13 +22,13 @@ WorkerPool::~WorkerPool() {
     MUST(thread.get_id() != std::this_thread::get_id());
     thread.join();
   }
+  threads_.clear();
   for (Job& job : waiting) job(Turn::closing);
 }
 
 bool WorkerPool::submit(Job& job) {
   MutexLock lock(mutex_);
   if (closing_) {
-    // A job that runs while we close asks for another: answer it in its own thread.
     lock.unlock();
     job(Turn::closing);
     return true;

@@ -22,8 +22,11 @@ class WorkerPool {
   using Job = UniqueFunction<void(Turn)>;
 
   WorkerPool(size_t threads, size_t max_queued);
-  /// Jobs that run are waited for; those that wait get Turn::closing, on this thread. Not from a job.
-  ~WorkerPool();
+  ~WorkerPool() { close(); }
+
+  /// Jobs that run are waited for; those that wait, and later ones, get Turn::closing, on the
+  /// thread that closes or submits. Not from a job; again does nothing.
+  void close();
 
   /// False, and `job` is untouched, if `max_queued` jobs wait already. Thread-safe.
   [[nodiscard]] bool submit(Job& job);

@@ -27,6 +27,7 @@ struct ScratchDirectory {
 };
 
 struct DirFixture {
+  static constexpr bool kMayLackConditionalPut = false;
   ScratchDirectory scratch;
   std::unique_ptr<DirStore> opened = open();
   std::string root() const { return scratch.path + "/a/store"; }
@@ -40,6 +41,7 @@ struct DirFixture {
 };
 
 struct MemoryFixture {
+  static constexpr bool kMayLackConditionalPut = false;
   ManualExecutor executor;
   MemoryObjectStore opened{executor, executor};
   ObjectStore& store() { return opened; }
