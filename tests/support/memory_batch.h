@@ -7,6 +7,8 @@
 
 #include <topicfs/engine.h>
 
+#include "record/validate.h"
+
 namespace topicfs::testing {
 
 struct MemoryRecord {
@@ -15,20 +17,20 @@ struct MemoryRecord {
 };
 
 struct MemoryBatch {
-  int32_t last_offset_delta = 0;
+  ValidatedBatch validated;
   std::vector<MemoryRecord> records;
   std::string text;  ///< as the file shows it
 };
 
-/// Checks length, magic, CRC, counts and structure. kCorrupt, kUnsupported, kInvalidArgument.
-Result<MemoryBatch> parse_batch(ByteSpan batch);
+/// As the engine checks and reads what a producer sent.
+Result<MemoryBatch> parse_batch(ByteSpan batch, const ValidateLimits& limits);
 
-/// Sets the base offset, which the CRC does not cover.
-void stamp_offset(MutableByteSpan batch, Offset base);
+/// Gives the batch its place, and the times that the topic asks for.
+void stamp(MutableByteSpan batch, const MemoryBatch& parsed, Offset base, TimestampType type, WallMilliseconds now);
 Offset base_offset_of(ByteSpan batch);
 
-/// One batch in which every line of `text` is a record; an unfinished last one is marked.
-std::vector<std::byte> build_batch(std::string_view text, LastLine last, WallMilliseconds timestamp);
+/// One batch in which every line of `text` is a record; what has no newline is marked.
+std::vector<std::byte> build_batch(std::string_view text, WallMilliseconds timestamp);
 
 /// One batch of these values, as a producer would send it: base offset 0, no producer id.
 std::vector<std::byte> build_batch(std::span<const std::string_view> values, WallMilliseconds timestamp);

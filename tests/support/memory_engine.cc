@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <limits>
 
 #include "base/check.h"
 #include "base/random.h"
@@ -88,6 +89,7 @@ struct MemoryEngine::WaitingAppend {
   RequestId request;
   PartitionId partition;
   std::vector<std::byte> batch;
+  MemoryBatch parsed;
   Ack ack;
   Completion<Appended> done;
 };
@@ -435,65 +437,69 @@ ByteSpan MemoryEngine::keep(Batch& batch, std::vector<std::byte> bytes) {
   return room.first(bytes.size());
 }
 
-/// `bytes` have been parsed before, so they parse.
-void MemoryEngine::write(Partition& partition, std::vector<std::byte> bytes, Ack ack,
-                         Completion<Appended> done) {
+void MemoryEngine::write(Partition& partition, WaitingAppend append) {
+  auto& settings = place_of(partition.id)->topic->settings;
+  auto type = settings.find("message.timestamp.type");
+  bool log_time = type != settings.end() && type->second == "LogAppendTime";
+  auto now = clock_.wall_now();
   auto batch = std::make_shared<Batch>();
-  batch->parsed = *parse_batch(bytes);
+  batch->parsed = std::move(append.parsed);
   batch->base = partition.ends.visible_end;
-  batch->next = batch->base + (int64_t{batch->parsed.last_offset_delta} + 1);
+  batch->next = batch->base + batch->parsed.validated.record_count;
   batch->text_base = partition.ends.text_end;
-  stamp_offset(bytes, batch->base);
-  batch->bytes = keep(*batch, std::move(bytes));
+  append.batch.resize(batch->parsed.validated.size_bytes);
+  stamp(append.batch, batch->parsed, batch->base,
+        log_time ? TimestampType::log_append_time : TimestampType::create_time, now);
+  if (log_time)
+    for (auto& record : batch->parsed.records) record.timestamp = now.count();
+  batch->bytes = keep(*batch, std::move(append.batch));
   partition.ends.visible_end = batch->next;
   partition.ends.text_end = batch->text_end();
   partition.ends.retained_bytes += static_cast<int64_t>(batch->bytes.size());
-  partition.ends.modified = clock_.wall_now();
+  partition.ends.modified = now;
   partition.ever_written = true;
   Appended appended{batch->base, partition.ends.log_start, batch->text_end()};
+  if (log_time) appended.log_append_time = now;
   partition.batches.push_back(std::move(batch));
 
   actions_.push_back([this, id = partition.id] {
     MutexLock lock(listeners_mutex_);
     for (auto* listener : listeners_) listener->on_visible(id);
   });
-  if (ack == Ack::buffered) {
-    answer<Appended>(std::move(done), appended);
+  if (append.ack == Ack::buffered) {
+    answer<Appended>(std::move(append.done), appended);
     uncommitted_.push_back({partition.id, true, nullptr});
   } else {
     uncommitted_.push_back(
-        {partition.id, true, [d = std::move(done), appended]() mutable { d(appended); }});
+        {partition.id, true, [d = std::move(append.done), appended]() mutable { d(appended); }});
   }
 }
 
 void MemoryEngine::write_waiting() {
   for (auto& append : std::exchange(waiting_, {})) {
-    if (auto* partition = find(append.partition))
-      write(*partition, std::move(append.batch), append.ack, std::move(append.done));
-    else
-      answer<Appended>(std::move(append.done), no_such_partition());
+    if (auto* partition = find(append.partition)) write(*partition, std::move(append));
+    else answer<Appended>(std::move(append.done), no_such_partition());
   }
 }
 
-RequestId MemoryEngine::append(PartitionId id, std::vector<std::byte> batch, AppendOptions options,
-                               Completion<Appended> done) {
+RequestId MemoryEngine::append(WaitingAppend append, Wait wait) {
   RequestId request = 0;
   {
     MutexLock lock(mutex_);
-    auto* partition = find(id);
+    auto* partition = find(append.partition);
     if (poisoned_) {
-      answer<Appended>(std::move(done), read_only());
+      answer<Appended>(std::move(append.done), read_only());
     } else if (next_append_error_) {
-      answer<Appended>(std::move(done), tl::unexpected(*std::exchange(next_append_error_, std::nullopt)));
+      answer<Appended>(std::move(append.done), tl::unexpected(*std::exchange(next_append_error_, std::nullopt)));
     } else if (!partition) {
-      answer<Appended>(std::move(done), no_such_partition());
-    } else if (full_ && options.wait == Wait::no) {
-      answer<Appended>(std::move(done), fail(Errc::kWouldBlock, "the log is full"));
+      answer<Appended>(std::move(append.done), no_such_partition());
+    } else if (full_ && wait == Wait::no) {
+      answer<Appended>(std::move(append.done), fail(Errc::kWouldBlock, "the log is full"));
     } else if (full_) {
-      request = ++last_request_;
-      waiting_.push_back({request, id, std::move(batch), options.ack, std::move(done)});
+      request = append.request = ++last_request_;
+      waiting_.push_back(std::move(append));
     } else {
-      write(*partition, std::move(batch), options.ack, std::move(done));
+      write(*partition, std::move(append));
     }
   }
   schedule();
@@ -503,22 +509,24 @@ RequestId MemoryEngine::append(PartitionId id, std::vector<std::byte> batch, App
 RequestId MemoryEngine::append_batch(PartitionId id, ByteSpan span, AppendOptions options,
                                      Completion<Appended> done) {
   std::vector<std::byte> batch(span.begin(), span.end());
-  auto outcome = [&]() -> Result<void> {
+  auto parsed = [&]() -> Result<MemoryBatch> {
     auto place = find_partition(id);
     if (!place) return no_such_partition();
-    auto max = kDefaultMaxMessageBytes;
-    if (auto set = place->topic->settings.find("max.message.bytes"); set != place->topic->settings.end())
-      max = static_cast<size_t>(std::max(0ll, std::atoll(set->second.c_str())));
-    if (batch.size() > max) return fail(Errc::kTooLarge, "the batch exceeds max.message.bytes");
-    TRY(parse_batch(batch));
-    return {};
+    auto& settings = place->topic->settings;
+    ValidateLimits limits;
+    limits.max_batch_bytes = kDefaultMaxMessageBytes;
+    if (auto set = settings.find("max.message.bytes"); set != settings.end())
+      limits.max_batch_bytes = static_cast<size_t>(std::max(0ll, std::atoll(set->second.c_str())));
+    if (auto set = settings.find("cleanup.policy"); set != settings.end())
+      limits.keys = set->second.find("compact") == std::string::npos ? Require::no : Require::yes;
+    return parse_batch(batch, limits);
   }();
-  if (outcome) return append(id, std::move(batch), options, std::move(done));
-  answer_now<Appended>(std::move(done), tl::unexpected(std::move(outcome).error()));
+  if (parsed) return append({0, id, std::move(batch), std::move(*parsed), options.ack, std::move(done)}, options.wait);
+  answer_now<Appended>(std::move(done), tl::unexpected(std::move(parsed).error()));
   return 0;
 }
 
-RequestId MemoryEngine::append_text(PartitionId id, std::span<const ByteSpan> pieces, LastLine last,
+RequestId MemoryEngine::append_text(PartitionId id, std::span<const ByteSpan> pieces, LastLine,
                                     AppendOptions options, Completion<Appended> done) {
   std::string text;
   for (auto piece : pieces) text += as_text(piece);
@@ -527,7 +535,11 @@ RequestId MemoryEngine::append_text(PartitionId id, std::span<const ByteSpan> pi
                                                        : fail(Errc::kTooLarge, "too much text at once"));
     return 0;
   }
-  return append(id, build_batch(text, last, clock_.wall_now()), options, std::move(done));
+  auto batch = build_batch(text, clock_.wall_now());
+  ValidateLimits limits;
+  limits.max_batch_bytes = std::numeric_limits<int32_t>::max();
+  auto parsed = parse_batch(batch, limits);
+  return append({0, id, std::move(batch), std::move(parsed.value()), options.ack, std::move(done)}, options.wait);
 }
 
 void MemoryEngine::cancel(RequestId request) {

@@ -92,10 +92,8 @@ class MemoryEngine final : public Engine {
   Partition* find(PartitionId id) REQUIRES(mutex_);
   TopicPtr topic_of(const Uuid& id) REQUIRES(mutex_);
   std::optional<PartitionPlace> place_of(PartitionId id) REQUIRES(mutex_);
-  RequestId append(PartitionId partition, std::vector<std::byte> batch, AppendOptions options,
-                   Completion<Appended> done);
-  void write(Partition& partition, std::vector<std::byte> bytes, Ack ack, Completion<Appended> done)
-      REQUIRES(mutex_);
+  RequestId append(WaitingAppend append, Wait wait);
+  void write(Partition& partition, WaitingAppend append) REQUIRES(mutex_);
   void write_waiting() REQUIRES(mutex_);
   ByteSpan keep(Batch& batch, std::vector<std::byte> bytes) REQUIRES(mutex_);
   TopicPtr replace(TopicPtr topic) REQUIRES(mutex_);
