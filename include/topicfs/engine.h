@@ -95,6 +95,8 @@ class EngineListener {
   virtual void on_durable(std::span<const PartitionId>) {}
   /// The file of this partition has grown.
   virtual void on_visible(PartitionId) {}
+  /// Retention or a request has moved the log start of this partition.
+  virtual void on_trimmed(PartitionId) {}
   /// Created or changed.
   virtual void on_topic_changed(const TopicPtr&) {}
   virtual void on_topic_deleted(const TopicPtr&) {}

@@ -44,6 +44,9 @@ class SocketServer final : public Server, public EngineListener {
   void on_durable(std::span<const PartitionId> partitions) override {
     if (auto connection = current()) connection->note_durable(partitions);
   }
+  void on_trimmed(PartitionId partition) override {
+    if (current()) table_->refresh(engine_, partition);
+  }
   void on_topic_changed(const TopicPtr& topic) override {
     if (auto connection = current()) connection->note_topic(topic->id);
   }

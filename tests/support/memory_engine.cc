@@ -217,16 +217,23 @@ void MemoryEngine::poison() {
 }
 
 void MemoryEngine::set_log_start(PartitionId id, Offset to) {
-  MutexLock lock(mutex_);
-  auto* partition = find(id);
-  MUST(partition);
-  auto& batches = partition->batches;
-  while (!batches.empty() && batches.front()->next <= to) {
-    partition->ends.log_start = batches.front()->next;
-    partition->ends.text_start = batches.front()->text_end();
-    partition->ends.retained_bytes -= static_cast<int64_t>(batches.front()->bytes.size());
-    batches.pop_front();
+  {
+    MutexLock lock(mutex_);
+    auto* partition = find(id);
+    MUST(partition);
+    auto& batches = partition->batches;
+    while (!batches.empty() && batches.front()->next <= to) {
+      partition->ends.log_start = batches.front()->next;
+      partition->ends.text_start = batches.front()->text_end();
+      partition->ends.retained_bytes -= static_cast<int64_t>(batches.front()->bytes.size());
+      batches.pop_front();
+    }
+    actions_.push_back([this, id] {
+      MutexLock listeners(listeners_mutex_);
+      for (auto* listener : listeners_) listener->on_trimmed(id);
+    });
   }
+  schedule();
 }
 
 // ---- catalog
