@@ -1,0 +1,59 @@
+// Gateway: what all handlers share. It holds no data: topics and records are the engine's.
+#pragma once
+
+#include <string>
+
+#include <topicfs/engine.h>
+
+#include "base/clock.h"
+#include "kafka/handlers/durable_watch.h"
+
+namespace topicfs::kafka {
+
+/// There is one broker, and its leadership never moves.
+inline constexpr int32_t kNodeId = 0;
+inline constexpr int32_t kLeaderEpoch = 0;
+/// The most that one Fetch answers with (Kafka's fetch.max.bytes).
+inline constexpr int32_t kMaxFetchBytes = 55 << 20;
+/// What clients may do where nothing is forbidden, as bits (KIP-430).
+inline constexpr int32_t kAllTopicOperations = 0x0df8;
+inline constexpr int32_t kAllClusterOperations = 0x1fa0;
+
+struct GatewaySettings {
+  /// Where clients are told to connect; empty and 0: the address that they came to.
+  std::string advertised_host;
+  uint16_t advertised_port = 0;
+  bool auto_create_topics = true;
+  int32_t default_partitions = 1;
+};
+
+struct Node {
+  std::string host;
+  int32_t port = 0;
+};
+struct Peer;
+
+/// Kafka's form of an id: 22 characters of base64url.
+std::string to_base64url(const Uuid& id);
+
+class Gateway {
+ public:
+  /// The engine and the clock outlive the gateway.
+  Gateway(Engine& the_engine, GatewaySettings the_options, Clock& the_clock);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  /// This broker, as a client at `peer` reaches it.
+  Node node_for(const Peer& peer) const;
+  /// True if a topic exists whose name differs from `name` only in '.' against '_'.
+  bool name_collides(std::string_view name) const;
+
+  Engine& engine;
+  const GatewaySettings options;
+  Clock& clock;
+  const std::string cluster_id;
+  DurableWatch durable;
+};
+
+}  // namespace topicfs::kafka

@@ -1,0 +1,23 @@
+// One function per API of the registry, each in a file of its own. They run on the connection's
+// thread, in the order of its requests, and never block.
+#pragma once
+
+#include "kafka/handlers/exchange.h"
+#include "kafka/handlers/gateway.h"
+#include "kafka/wire/error_code.h"
+
+namespace topicfs::kafka {
+
+void handle(Gateway& gateway, CallPtr<ProduceRequest, ProduceResponse> call);
+void handle(Gateway& gateway, CallPtr<FetchRequest, FetchResponse> call);
+void handle(Gateway& gateway, CallPtr<ListOffsetsRequest, ListOffsetsResponse> call);
+void handle(Gateway& gateway, CallPtr<MetadataRequest, MetadataResponse> call);
+void handle(Gateway& gateway, CallPtr<FindCoordinatorRequest, FindCoordinatorResponse> call);
+void handle(Gateway& gateway, CallPtr<ApiVersionsRequest, ApiVersionsResponse> call);
+void handle(Gateway& gateway, CallPtr<CreateTopicsRequest, CreateTopicsResponse> call);
+void handle(Gateway& gateway, CallPtr<DeleteTopicsRequest, DeleteTopicsResponse> call);
+void handle(Gateway& gateway, CallPtr<InitProducerIdRequest, InitProducerIdResponse> call);
+void handle(Gateway& gateway, CallPtr<CreatePartitionsRequest, CreatePartitionsResponse> call);
+void handle(Gateway& gateway, CallPtr<DescribeClusterRequest, DescribeClusterResponse> call);
+
+}  // namespace topicfs::kafka

@@ -1,0 +1,77 @@
+// ListOffsets. Every record that Kafka readers see is stable: there are no transactions.
+#include <set>
+
+#include "kafka/handlers/error_map.h"
+#include "kafka/handlers/handlers.h"
+
+namespace topicfs::kafka {
+namespace {
+
+using OffsetsCall = CallPtr<ListOffsetsRequest, ListOffsetsResponse>;
+using In = ListOffsetsRequest::Partition;
+using Out = ListOffsetsResponse::Partition;
+
+// Timestamps that ask for a place, and the version that introduced each.
+constexpr int64_t kLatest = -1, kEarliest = -2, kMaxTimestamp = -3, kEarliestLocal = -4, kLatestTiered = -5;
+constexpr int16_t kMaxTimestampVersion = 7, kEarliestLocalVersion = 8, kLatestTieredVersion = 9;
+
+void refuse(Out& out, ErrorCode code) { out.error_code = code_of(code); }
+
+void found(Out& out, int64_t offset, int64_t timestamp) {
+  out.offset = offset;
+  out.timestamp = timestamp;
+  if (offset >= 0) out.leader_epoch = kLeaderEpoch;
+}
+
+void search(Gateway& gateway, const OffsetsCall& call, PartitionId id, int64_t timestamp, Out& out) {
+  gateway.engine.find_timestamp(id, timestamp, [call, &out](Result<TimestampedOffset> record) {
+    if (!record) return refuse(out, error_code_of(record.error(), Verb::read));
+    found(out, record->offset.v, record->offset.v < 0 ? -1 : record->timestamp);
+  });
+}
+
+bool is_known(int64_t timestamp, int16_t version) {
+  if (timestamp >= kEarliest) return true;
+  if (timestamp == kMaxTimestamp) return version >= kMaxTimestampVersion;
+  if (timestamp == kEarliestLocal) return version >= kEarliestLocalVersion;
+  return timestamp == kLatestTiered && version >= kLatestTieredVersion;
+}
+
+void answer(Gateway& gateway, const OffsetsCall& call, const TopicPtr& topic, const In& in, Out& out) {
+  if (!topic || in.partition_index < 0 || static_cast<size_t>(in.partition_index) >= topic->partitions.size())
+    return refuse(out, ErrorCode::kUnknownTopicOrPartition);
+  if (!is_known(in.timestamp, call->version())) return refuse(out, ErrorCode::kUnsupportedVersion);
+  if (in.current_leader_epoch > kLeaderEpoch) return refuse(out, ErrorCode::kUnknownLeaderEpoch);
+  PartitionId id = topic->partitions[static_cast<size_t>(in.partition_index)].id;
+  if (in.timestamp >= 0) return search(gateway, call, id, in.timestamp, out);
+  if (in.timestamp == kMaxTimestamp) return search(gateway, call, id, Engine::kMaxTimestamp, out);
+  if (in.timestamp == kLatestTiered) return found(out, -1, -1);
+  auto ends = gateway.engine.ends(id);
+  if (!ends) return refuse(out, error_code_of(ends.error(), Verb::read));
+  found(out, in.timestamp == kLatest ? ends->durable_end.v : ends->log_start.v, -1);
+}
+
+}  // namespace
+
+void handle(Gateway& gateway, OffsetsCall call) {
+  auto& topics = call->response.topics;
+  topics.resize(call->request.topics.size());
+  for (size_t t = 0; t < topics.size(); t++) {
+    const auto& in = call->request.topics[t];
+    topics[t].name = in.name;
+    topics[t].partitions.reserve(in.partitions.size());  // completions keep references into it
+    TopicPtr topic = gateway.engine.find_topic(in.name);
+    std::multiset<int32_t> named;
+    for (const In& p : in.partitions) named.insert(p.partition_index);
+    for (const In& p : in.partitions) {
+      size_t times = named.erase(p.partition_index);
+      if (times == 0) continue;  // answered already
+      Out& out = topics[t].partitions.emplace_back();
+      out.partition_index = p.partition_index;
+      if (times > 1) refuse(out, ErrorCode::kInvalidRequest);
+      else answer(gateway, call, topic, p, out);
+    }
+  }
+}
+
+}  // namespace topicfs::kafka

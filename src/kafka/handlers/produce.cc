@@ -1,0 +1,113 @@
+// Produce. All appends of a request are submitted before the next request is looked at, and the
+// response leaves when the last of them is durable (acks=1 and acks=all alike; there is one replica).
+#include <unordered_map>
+
+#include "kafka/handlers/error_map.h"
+#include "kafka/handlers/handlers.h"
+
+namespace topicfs::kafka {
+namespace {
+
+using ProduceCall = CallPtr<ProduceRequest, ProduceResponse>;
+
+// RecordBatch v2: where the fields stand that matter before the engine sees the batch.
+constexpr size_t kMagicAt = 16, kAttributesAt = 21, kBatchHeaderBytes = 61;
+constexpr int kCodecMask = 7, kZstd = 4;
+constexpr int16_t kFirstZstdVersion = 7;
+
+void refuse(ProduceResponse::Partition& out, ErrorCode code, std::string_view why) {
+  out.error_code = code_of(code);
+  out.base_offset = -1;
+  if (!why.empty()) out.error_message = why;
+}
+
+/// What the gateway can say without the engine; kNone: pass it on.
+ErrorCode check_records(const std::optional<ByteSpan>& records, int16_t version) {
+  if (!records || records->empty()) return ErrorCode::kInvalidRecord;
+  if (records->size() <= kMagicAt) return ErrorCode::kInvalidRecord;
+  auto magic = static_cast<int8_t>((*records)[kMagicAt]);
+  if (magic == 0 || magic == 1) return ErrorCode::kInvalidRecord;  // MessageSets, from before 0.11
+  if (magic != 2) return ErrorCode::kCorruptMessage;
+  if (records->size() < kBatchHeaderBytes) return ErrorCode::kInvalidRecord;
+  int codec = static_cast<int>((*records)[kAttributesAt + 1]) & kCodecMask;
+  if (codec == kZstd && version < kFirstZstdVersion) return ErrorCode::kUnsupportedCompressionType;
+  return ErrorCode::kNone;
+}
+
+/// acks=0: nobody hears of an error except by losing the connection.
+void note_error(const ProduceCall& call) {
+  if (call->request.acks == 0) call->outcome = Exchange::Outcome::close;
+}
+
+void settle(const ProduceCall& call, Result<Appended> appended, ProduceResponse::Partition& out) {
+  if (!appended) {
+    refuse(out, error_code_of(appended.error(), Verb::append), appended.error().what);
+    return note_error(call);
+  }
+  out.base_offset = appended->base_offset.v;
+  out.log_append_time_ms = appended->log_append_time.count();
+  out.log_start_offset = appended->log_start.v;
+}
+
+void append(Gateway& gateway, const ProduceCall& call, const TopicPtr& topic,
+            const ProduceRequest::Partition& in, ProduceResponse::Partition& out) {
+  out.index = in.index;
+  if (!topic || in.index < 0 || static_cast<size_t>(in.index) >= topic->partitions.size())
+    return refuse(out, ErrorCode::kUnknownTopicOrPartition, {}), note_error(call);
+  if (ErrorCode fault = check_records(in.records, call->version()); fault != ErrorCode::kNone)
+    return refuse(out, fault, "not one record batch of magic 2"), note_error(call);
+  PartitionId id = topic->partitions[static_cast<size_t>(in.index)].id;
+  gateway.engine.append_batch(id, *in.records, AppendOptions{Ack::durable, Wait::yes},
+                              [call = ProduceCall(call), &out](Result<Appended> appended) mutable {
+                                settle(call, std::move(appended), out);
+                                call.reset();  // now, not when the engine drops this completion
+                              });
+}
+
+void refuse_all(const ProduceCall& call, ErrorCode code) {
+  for (const auto& topic : call->request.topics) {
+    auto& out = call->response.topics.emplace_back();
+    out.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      auto& p = out.partitions.emplace_back();
+      p.index = partition.index;
+      refuse(p, code, {});
+    }
+  }
+  if (!call->request.topics.empty()) note_error(call);
+}
+
+/// Kafka answers a partition that is named twice once, and takes the last of them.
+bool is_named_again(const ProduceRequest::Topic& topic, size_t i) {
+  for (size_t later = i + 1; later < topic.partitions.size(); later++)
+    if (topic.partitions[later].index == topic.partitions[i].index) return true;
+  return false;
+}
+
+/// Quadratic search for duplicates stops paying at some size; nobody sends them on purpose.
+constexpr size_t kMaxPartitionsSearched = 64;
+
+}  // namespace
+
+void handle(Gateway& gateway, ProduceCall call) {
+  const ProduceRequest& request = call->request;
+  if (request.acks == 0) call->outcome = Exchange::Outcome::stay_silent;
+  if (request.acks < -1 || request.acks > 1) return refuse_all(call, ErrorCode::kInvalidRequiredAcks);
+  if (request.transactional_id) return refuse_all(call, ErrorCode::kUnsupportedVersion);
+
+  // Completions keep references into the response: its arrays never move.
+  call->response.topics.reserve(request.topics.size());
+  for (const ProduceRequest::Topic& in : request.topics) {
+    if (in.partitions.empty()) continue;
+    ProduceResponse::Topic& out = call->response.topics.emplace_back();
+    out.name = in.name;
+    out.partitions.reserve(in.partitions.size());
+    TopicPtr topic = gateway.engine.find_topic(in.name);
+    bool search = in.partitions.size() <= kMaxPartitionsSearched;
+    for (size_t p = 0; p < in.partitions.size(); p++)
+      if (!search || !is_named_again(in, p))
+        append(gateway, call, topic, in.partitions[p], out.partitions.emplace_back());
+  }
+}
+
+}  // namespace topicfs::kafka

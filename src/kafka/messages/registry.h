@@ -1,0 +1,63 @@
+// The registry: the only list of the APIs that are served. Dispatch, the answer of ApiVersions and
+// the tests of all messages are generated from it.
+#pragma once
+
+#include <vector>
+
+#include "kafka/messages/api_versions.h"
+#include "kafka/messages/create_partitions.h"
+#include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_cluster.h"
+#include "kafka/messages/fetch.h"
+#include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/init_producer_id.h"
+#include "kafka/messages/list_offsets.h"
+#include "kafka/messages/metadata.h"
+#include "kafka/messages/produce.h"
+
+namespace topicfs::kafka {
+
+template <class Req, class Resp>
+struct Api {
+  using Request = Req;
+  using Response = Resp;
+  static constexpr int16_t key = Req::key;
+  static constexpr Versions valid = Req::valid;
+  static_assert(Req::valid == Resp::valid && Req::flexible == Resp::flexible);
+
+  static constexpr Versions advertised() {
+    if constexpr (requires { Req::advertised; }) return Req::advertised;
+    else return Req::valid;
+  }
+};
+
+template <class... A>
+struct ApiList {
+  /// Calls `visit(Api<...>{})` for each.
+  template <class Visit>
+  static constexpr void for_each(Visit visit) {
+    (visit(A{}), ...);
+  }
+};
+
+using Apis = ApiList<Api<ProduceRequest, ProduceResponse>,
+                     Api<FetchRequest, FetchResponse>,
+                     Api<ListOffsetsRequest, ListOffsetsResponse>,
+                     Api<MetadataRequest, MetadataResponse>,
+                     Api<FindCoordinatorRequest, FindCoordinatorResponse>,
+                     Api<ApiVersionsRequest, ApiVersionsResponse>,
+                     Api<CreateTopicsRequest, CreateTopicsResponse>,
+                     Api<DeleteTopicsRequest, DeleteTopicsResponse>,
+                     Api<InitProducerIdRequest, InitProducerIdResponse>,
+                     Api<CreatePartitionsRequest, CreatePartitionsResponse>,
+                     Api<DescribeClusterRequest, DescribeClusterResponse>>;
+
+/// What ApiVersions answers, in the order of the list.
+inline std::vector<ApiVersionsResponse::Api> advertised_apis() {
+  std::vector<ApiVersionsResponse::Api> all;
+  Apis::for_each([&]<class A>(A) { all.push_back({A::key, A::advertised().first, A::advertised().last}); });
+  return all;
+}
+
+}  // namespace topicfs::kafka
