@@ -10,7 +10,9 @@ namespace topicfs {
 
 LocalEngine::LocalEngine(EngineOptions options, EngineParts parts) : options_(std::move(options)), parts_(parts) {}
 
-LocalEngine::~LocalEngine() {
+LocalEngine::~LocalEngine() { close(); }
+
+void LocalEngine::close() {
   if (offloader_) offloader_->stop();
   if (appends_) appends_->stop();
   if (log_) log_->stop();

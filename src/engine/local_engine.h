@@ -47,6 +47,8 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   /// Ends the engine's work: appends are refused, what is durable is offloaded until `deadline`, the log is closed.
   /// `done` gets kTimedOut if something stays in the log only; nothing is lost by it.
   void stop(MonotonicTime deadline, Completion<void> done);
+  /// No write is under way, and nothing is begun any more: the device and the executor may be taken apart.
+  void close();
 
   TopicPtr find_topic(std::string_view name) override { return catalog_.find(name); }
   TopicPtr find_topic(const Uuid& id) override { return catalog_.find(id); }
