@@ -19,6 +19,7 @@
 #define RELEASE(...) TFS_ANNOTATE(release_capability(__VA_ARGS__))
 #define TRY_ACQUIRE(...) TFS_ANNOTATE(try_acquire_capability(__VA_ARGS__))
 #define EXCLUDES(...) TFS_ANNOTATE(locks_excluded(__VA_ARGS__))
+#define RETURN_CAPABILITY(x) TFS_ANNOTATE(lock_returned(x))
 #define NO_THREAD_SAFETY_ANALYSIS TFS_ANNOTATE(no_thread_safety_analysis)
 
 namespace topicfs {

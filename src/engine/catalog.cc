@@ -95,6 +95,11 @@ void Catalog::put(TopicPtr topic) {
   by_id_[topic->id] = std::move(topic);
 }
 
+Catalog::Change Catalog::replace(TopicPtr before, TopicPtr after) {
+  put(after);
+  return {std::move(before), std::move(after)};
+}
+
 void Catalog::make_partition(PartitionId id) {
   std::atomic<Page*>& page = pages_[id.v / kPage];
   if (!page.load(std::memory_order_relaxed)) page.store(new Page, std::memory_order_release);
@@ -137,23 +142,19 @@ Result<Catalog::Change> Catalog::apply(const ControlRecord& record) {
     by_id_.erase(topic->id);
     return Change{topic, nullptr};
   }
-  auto changed = [&](TopicPtr before, std::shared_ptr<TopicInfo> after) {
-    put(after);
-    return Change{std::move(before), std::move(after)};
-  };
   if (auto* r = std::get_if<PartitionsAdded>(&record)) {
     TRY_ASSIGN(TopicPtr topic, must_find(r->topic));
     auto after = std::make_shared<TopicInfo>(*topic);
     after->partitions.insert(after->partitions.end(), r->partitions.begin(), r->partitions.end());
     TRY(add_partitions(*after, topic->partitions.size()));
-    return changed(topic, after);
+    return replace(topic, after);
   }
   if (auto* r = std::get_if<SettingsChanged>(&record)) {
     TRY_ASSIGN(TopicPtr topic, must_find(r->topic));
     auto after = std::make_shared<TopicInfo>(*topic);
     after->settings = r->settings;
     after->changed = r->changed;
-    return changed(topic, after);
+    return replace(topic, after);
   }
   if (auto* r = std::get_if<OwnershipChanged>(&record)) {
     TRY_ASSIGN(TopicPtr topic, must_find(r->topic));
@@ -167,7 +168,7 @@ Result<Catalog::Change> Catalog::apply(const ControlRecord& record) {
     } else {
       after->ownership = r->ownership, after->changed = r->changed;
     }
-    return changed(topic, after);
+    return replace(topic, after);
   }
   return Change{};
 }

@@ -59,6 +59,7 @@ class Catalog {
     bool operator()(std::string_view a, std::string_view b) const { return a < b; }
   };
   void put(TopicPtr topic) REQUIRES(mutex_);
+  Change replace(TopicPtr before, TopicPtr after) REQUIRES(mutex_);
   Result<void> add_partitions(const TopicInfo& topic, size_t first) REQUIRES(mutex_);
   Result<TopicPtr> must_find(const Uuid& id) REQUIRES(mutex_);
 

@@ -85,7 +85,7 @@ class Log final : private LogWrite {
       LogClient& client);
   ~Log() override;
 
-  Mutex& mutex() { return mutex_; }
+  Mutex& mutex() RETURN_CAPABILITY(mutex_) { return mutex_; }
 
   // ---- under the lock
 
@@ -170,7 +170,7 @@ class Log final : private LogWrite {
   Commit in_flight_;  // of the device's thread while busy_
   bool busy_ GUARDED_BY(mutex_) = false;
   bool starved_ GUARDED_BY(mutex_) = false, stopping_ GUARDED_BY(mutex_) = false;
-  bool idle_pending_ GUARDED_BY(mutex_) = false, last_was_empty_ GUARDED_BY(mutex_) = true;
+  bool last_was_empty_ GUARDED_BY(mutex_) = true;
   size_t last_released_ GUARDED_BY(mutex_) = 0;
   LogPosition durable_ GUARDED_BY(mutex_);
   TimerId timer_ GUARDED_BY(mutex_) = 0, idle_timer_ GUARDED_BY(mutex_) = 0;

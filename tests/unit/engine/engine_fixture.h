@@ -139,6 +139,21 @@ struct EngineFixture {
       at += static_cast<int64_t>((*got)->text.size);
     }
   }
+  std::vector<std::string> keys(std::string_view prefix = "") {
+    MutexLock l(bucket->mutex);
+    std::vector<std::string> found;
+    for (auto& [key, bytes] : bucket->objects)
+      if (key.starts_with(prefix)) found.push_back(key);
+    return found;
+  }
+  void remove_object(const std::string& key) {
+    MutexLock l(bucket->mutex);
+    bucket->objects.erase(key);
+  }
+  void copy_object(const std::string& from, const std::string& to) {
+    MutexLock l(bucket->mutex);
+    bucket->objects[to] = bucket->objects[from];
+  }
   std::string status() {
     std::string json;
     engine->status([&](Result<std::string> r) { json = *r; });
