@@ -134,12 +134,15 @@ void FileWriter::finish(MutexLock& lock, Result<Appended> result) {
   append_.active = false;
   Reply<size_t> reply = std::move(append_.reply);
   const size_t size = append_.size;
+  // Once it has its answer, the kernel may release the file: nothing of this is touched then,
+  // unless what queues keeps it.
+  const auto self = queue_.empty() ? nullptr : shared_from_this();
   lock.unlock();
   if (result)
     reply(size);
   else
     reply(refuse(result.error()));
-  run_queue();
+  if (self) self->run_queue();
 }
 
 void FileWriter::run_queue() {

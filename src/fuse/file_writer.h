@@ -80,7 +80,8 @@ class FileWriter : public std::enable_shared_from_this<FileWriter> {
              Interrupt interrupt, Reply<size_t> reply) NO_THREAD_SAFETY_ANALYSIS;
   void start_release(MutexLock& lock, Reply<size_t> reply) NO_THREAD_SAFETY_ANALYSIS;
   void on_appended(Result<Appended> result) EXCLUDES(mutex_);
-  /// Answers the append in flight, whose plan is settled, and goes on with the queue. Unlocks.
+  /// Answers the append in flight, whose plan is settled, and goes on with the queue. Unlocks;
+  /// unless the caller holds a reference, the writer may be gone afterwards.
   void finish(MutexLock& lock, Result<Appended> result) NO_THREAD_SAFETY_ANALYSIS;
   void run_queue() EXCLUDES(mutex_);
   void accept(const FramingPlan& plan) REQUIRES(mutex_);

@@ -33,17 +33,20 @@ Caller caller_of(fuse_req_t req) {
 class Pending {
  public:
   explicit Pending(fuse_req_t req) : req_(req) { low_level(req).outstanding++; }
-  fuse_req_t request() const { return req_; }
-  /// `reply` sends the answer; what it returns is libfuse's: -ENOENT if the request was interrupted.
-  template <class F>
-  int answer(F&& reply) const {
+  /// `reply` sends the answer. `lost` undoes what the kernel was not told of, because the request was
+  /// interrupted (libfuse says -ENOENT then) or the connection has ended.
+  template <class F, class G>
+  void answer(F&& reply, G&& lost) const {
     LowLevel& low = low_level(req_);
-    const int result = reply(req_);
-    low.outstanding--;
-    return result;
+    if (reply(req_) != 0) lost(low.filesystem);
+    low.outstanding--;  // the last touch: the mount may be waiting for it to end
   }
-  int fail(Errno error) const {
-    return answer([&](fuse_req_t req) { return fuse_reply_err(req, error.value); });
+  template <class F>
+  void answer(F&& reply) const {
+    answer(reply, [](Filesystem&) {});
+  }
+  void fail(Errno error) const {
+    answer([&](fuse_req_t req) { return fuse_reply_err(req, error.value); });
   }
 
  private:
@@ -77,11 +80,10 @@ fuse_entry_param entry_param(const Entry& entry) {
 }
 
 void reply_entry(Pending pending, const Answer<Entry>& entry) {
-  if (!entry) return void(pending.fail(entry.error()));
+  if (!entry) return pending.fail(entry.error());
   const fuse_entry_param e = entry_param(*entry);
-  LowLevel& low = low_level(pending.request());
-  if (pending.answer([&](fuse_req_t req) { return fuse_reply_entry(req, &e); }) != 0)
-    low.filesystem.forget(entry->inode, 1);
+  pending.answer([&](fuse_req_t req) { return fuse_reply_entry(req, &e); },
+                 [&](Filesystem& fs) { fs.forget(entry->inode, 1); });
 }
 
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
@@ -130,7 +132,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t, int, off_t, off_t, fuse_file_info*
 // ---- attributes
 
 void reply_attributes(Pending pending, const Answer<struct stat>& attributes) {
-  if (!attributes) return void(pending.fail(attributes.error()));
+  if (!attributes) return pending.fail(attributes.error());
   pending.answer([&](fuse_req_t req) { return fuse_reply_attr(req, &*attributes, 0); });
 }
 
@@ -248,24 +250,25 @@ fuse_file_info file_info(OpenFile* file) {
 
 void op_open(fuse_req_t req, fuse_ino_t inode, fuse_file_info* fi) {
   filesystem(req).open(inode, fi->flags, [pending = Pending(req)](Answer<OpenFile*> file) {
-    if (!file) return void(pending.fail(file.error()));
+    if (!file) return pending.fail(file.error());
     const fuse_file_info info = file_info(*file);
-    Filesystem& fs = filesystem(pending.request());
-    if (pending.answer([&](fuse_req_t r) { return fuse_reply_open(r, &info); }) == -ENOENT) fs.release(*file);
+    pending.answer([&](fuse_req_t r) { return fuse_reply_open(r, &info); },
+                   [&](Filesystem& fs) { fs.release(*file); });
   });
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* fi) {
-  filesystem(req).create(
-      parent, name, mode, fi->flags, caller_of(req), [pending = Pending(req)](Answer<Created> created) {
-        if (!created) return void(pending.fail(created.error()));
-        const fuse_file_info info = file_info(created->file);
-        const fuse_entry_param e = entry_param(created->entry);
-        Filesystem& fs = filesystem(pending.request());
-        if (pending.answer([&](fuse_req_t r) { return fuse_reply_create(r, &e, &info); }) != -ENOENT) return;
-        fs.release(created->file);
-        fs.forget(created->entry.inode, 1);
-      });
+  filesystem(req).create(parent, name, mode, fi->flags, caller_of(req),
+                         [pending = Pending(req)](Answer<Created> created) {
+                           if (!created) return pending.fail(created.error());
+                           const fuse_file_info info = file_info(created->file);
+                           const fuse_entry_param e = entry_param(created->entry);
+                           pending.answer([&](fuse_req_t r) { return fuse_reply_create(r, &e, &info); },
+                                          [&](Filesystem& fs) {
+                                            fs.release(created->file);
+                                            fs.forget(created->entry.inode, 1);
+                                          });
+                         });
 }
 
 void reply_bytes(Pending pending, const Bytes& bytes) {

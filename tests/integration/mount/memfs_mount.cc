@@ -131,17 +131,17 @@ int main(int argc, char** argv) {
   testing::MemoryEngine engine;
   testing::RingEngine ring_engine;
   ThreadExecutor executor("memfs", system_clock());
+  UniqueFd listener;  // first, so that who finds the mount finds it
+  if (control) {
+    listener = listen_at(control);
+    if (!listener) return fail_with("can't listen at " + std::string(control));
+  }
   auto mount = fuse::Mount::start(options, ring ? static_cast<Engine&>(ring_engine) : engine, executor,
                                   system_clock());
   if (!mount) return fail_with(mount.error().message());
 
-  UniqueFd listener;
   std::thread server;
-  if (control) {
-    listener = listen_at(control);
-    if (!listener) return fail_with("can't listen at " + std::string(control));
-    server = std::thread([&] { serve(listener.get(), engine); });
-  }
+  if (control) server = std::thread([&] { serve(listener.get(), engine); });
   std::thread signals([&] {
     int signal = 0;
     ::sigwait(&stops, &signal);
