@@ -37,6 +37,7 @@ Daemon::~Daemon() { close(); }
 
 Result<std::unique_ptr<Daemon>> Daemon::start(const DaemonOptions& options) {
   std::unique_ptr<Daemon> daemon(new Daemon(options));
+  if (options.kafka.listen) TRY(check_can_listen(*options.kafka.listen));
   TRY(daemon->open_engine());
   if (options.kafka.listen) TRY(daemon->start_gateway());
   TRY(daemon->mount());
@@ -56,7 +57,6 @@ Result<void> Daemon::open_engine() {
 }
 
 Result<void> Daemon::start_gateway() {
-  TRY(check_can_listen(*options_.kafka.listen));
   ChunkPool& pool = engine_->pool();
   ipc::ServerOptions o;
   o.directory = options_.data_dir;
@@ -74,6 +74,8 @@ Result<void> Daemon::mount() {
   m.filesystem.deleted = options_.deleted_is_hole ? fuse::Deleted::hole : fuse::Deleted::skip;
   m.filesystem.space_path = options_.data_dir;
   m.filesystem.root = {static_cast<uint32_t>(::getuid()), static_cast<uint32_t>(::getgid()), 0755};
+  if (options_.allow_other != Choice::automatic) m.allow_other = options_.allow_other == Choice::yes;
+  m.kernel_options = options_.kernel_options;
   TRY_ASSIGN(mount_, fuse::Mount::start(m, *engine_, *executor_, clock_));
   return {};
 }

@@ -225,7 +225,7 @@ Result<void> Offloader::take_bytes(Job& job, const BatchRef& ref, std::vector<By
   auto header = wal::parse_entry(entry, 0, ref.at.segment());
   if (!header || header->sequence != ref.sequence)
     return fail(Errc::kCorrupt, "the log's copy of partition offset " + std::to_string(ref.base.v) +
-                                    " fails its checksum; see topicfsctl(1), verify");
+                                    " fails its checksum");
   job.copies.push_back(std::move(entry));
   pieces.push_back(ByteSpan(job.copies.back()).subspan(sizeof(wal::EntryHeader)));
   return {};

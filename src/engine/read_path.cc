@@ -232,7 +232,7 @@ Result<std::vector<std::byte>> ReadPath::read_entry(const BatchRef& ref) {
     wal::EntryHeader found = wal::load_entry(bytes.data());
     if (found.segment != ref.at.segment()) return fail(Errc::kNotFound, "the log has gone on");
     return fail(Errc::kCorrupt, "the log's copy of offset " + std::to_string(ref.base.v) +
-                                    " fails its checksum; see topicfsctl(1), verify");
+                                    " fails its checksum");
   }
   bytes.erase(bytes.begin(), bytes.begin() + sizeof(wal::EntryHeader));
   return bytes;

@@ -33,7 +33,8 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, Engine& engine
   std::unique_ptr<Mount> mount(new Mount(std::move(options), engine, executor, clock));
   const MountOptions& o = mount->options_;
   TRY_ASSIGN(mount->session_,
-             Session::start({o.mountpoint, o.source, may_allow_other(), o.threads}, mount->low_level_));
+             Session::start({o.mountpoint, o.source, o.allow_other.value_or(may_allow_other()), o.threads, o.kernel_options},
+                            mount->low_level_));
   mount->notifier_ = std::make_unique<Notifier>(engine, mount->low_level_, *mount->session_, o.mountpoint);
   LOG_INFO("mounted at {}", o.mountpoint);
   return mount;

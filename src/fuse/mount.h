@@ -9,7 +9,9 @@
 #include <topicfs/result.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -25,6 +27,8 @@ struct MountOptions {
   std::string source = "topicfs";  ///< shown by mount(8), df(1)
   FilesystemOptions filesystem;    ///< space_path: a directory on the disk whose space statfs(2) tells
   unsigned threads = 0;            ///< that read requests; 0: one for each processor
+  std::optional<bool> allow_other; ///< open to other users; not set: where the system allows it
+  std::vector<std::string> kernel_options;  ///< "ro", "noexec", ...: what mount(8) knows
 };
 
 class Mount {

@@ -68,6 +68,7 @@ Result<std::unique_ptr<Session>> Session::start(const SessionOptions& options, L
 
   std::string mount_options = "default_permissions,subtype=topicfs,fsname=" + escape(options.source);
   if (options.allow_other) mount_options += ",allow_other";
+  for (const std::string& option : options.kernel_options) mount_options += "," + option;
   fuse_args args = FUSE_ARGS_INIT(0, nullptr);
   for (const char* argument : {"topicfs", "-o", mount_options.c_str()}) fuse_opt_add_arg(&args, argument);
   session->session_ = fuse_session_new(&args, &lowlevel_ops(), sizeof(fuse_lowlevel_ops), &low_level);

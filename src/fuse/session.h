@@ -22,6 +22,7 @@ struct SessionOptions {
   std::string source;      ///< shown by mount(8) as what is mounted
   bool allow_other = false;
   unsigned threads = 2;
+  std::vector<std::string> kernel_options;  ///< "ro", "noexec", ...: what mount(8) knows
 };
 
 class Session {

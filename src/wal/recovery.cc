@@ -166,7 +166,8 @@ class Recovery {
     // Also when nothing was accepted: then the log's very beginning is what is damaged.
     return fail(Errc::kCorrupt,
                 fmt::format("the log is damaged before commit {} (in {} at byte {}): commit {} is missing or does not "
-                            "match its checksums, and what it held had been acknowledged; see topicfsctl(1), verify",
+                            "match its checksums, and what it held had been acknowledged; restore the data directory from a "
+                            "copy, or start with an empty one to recover what is in the store",
                             commit->body.number, path, at, recovered_.start.commit));
   }
 
@@ -188,10 +189,12 @@ class Recovery {
     return fs_.sync_directory(directory_);
   }
 
-  /// Segments with accepted commits stay; those behind them hold nothing and can be used again.
+  /// Segments with accepted commits stay, and the one that the checkpoint names; those behind them hold nothing and
+  /// can be used again.
   Result<void> hand_over() {
     for (size_t i = 0; i < found_.size(); i++) {
-      bool holds = last_ && found_[i].header.segment <= last_->header.segment;
+      uint32_t number = found_[i].header.segment;
+      bool holds = (last_ && number <= last_->header.segment) || number == from_.segment();
       if (holds) TRY(segments_.adopt(found_[i].header.segment, found_[i].path, ends_[i]));
       else free_.push_back(found_[i].path);
     }

@@ -117,12 +117,13 @@ struct EngineFixture {
   }
   /// Appends and waits; the outcome.
   Result<Appended> append(PartitionId p, std::string_view text, Ack ack = Ack::durable) {
-    Result<Appended> outcome = fail(Errc::kTimedOut, "not answered");
+    // The answer may come long after this returned: an append that waits for room.
+    auto outcome = std::make_shared<Result<Appended>>(fail(Errc::kTimedOut, "not answered"));
     ByteSpan piece = as_byte_span(text);
     engine->append_text(p, {&piece, 1}, text.ends_with('\n') ? LastLine::complete : LastLine::unfinished, {ack, Wait::yes},
-                        [&](Result<Appended> r) { outcome = std::move(r); });
+                        [outcome](Result<Appended> r) { *outcome = std::move(r); });
     executor->run_until_idle();
-    return outcome;
+    return *outcome;
   }
   /// The file's bytes, read in steps of `step`.
   std::string read(PartitionId p, size_t step = 1 << 20) {

@@ -42,6 +42,22 @@ TEST_CASE("an acknowledged append survives a power cut, with its offset and posi
   CHECK(appended->base_offset == Offset(50));
 }
 
+TEST_CASE("a directory to which nothing is written opens again and again") {
+  EngineFixture f;
+  for (int i = 0; i < 5; i++) {
+    f.start();
+    f.stop();
+  }
+  f.start();
+  REQUIRE(f.append(f.make_partition("orders"), "x\n"));
+  f.power_cut();
+  for (int i = 0; i < 3; i++) {
+    f.start();
+    CHECK(f.read(f.partition("orders")) == "x\n");
+    f.power_cut();
+  }
+}
+
 TEST_CASE("an append that was not acknowledged is there as a whole or not at all") {
   EngineFixture f;
   f.start();
