@@ -4,8 +4,34 @@
 
 #include "base/check.h"
 #include "kafka/handlers/handlers.h"
+#include "kafka/wire/decode.h"
+#include "kafka/wire/encode.h"
+#include "kafka/wire/trace.h"
 
 namespace topicfs::kafka {
+
+template <class Req, class Resp>
+bool Call<Req, Resp>::decode_request(Reader& r) {
+  decode(r, request, encoding);
+  return r.ok();
+}
+
+template <class Req, class Resp>
+void Call<Req, Resp>::encode_response(Writer& w) {
+  begin_response(w, header, encoding.flexible);
+  encode(w, response, encoding);
+  end_response(w);
+}
+
+template <class Req, class Resp>
+std::string Call<Req, Resp>::trace_request() const {
+  return trace(request, encoding.version);
+}
+
+template <class Req, class Resp>
+std::string Call<Req, Resp>::trace_response() const {
+  return trace(response, encoding.version);
+}
 
 template <class Req, class Resp>
 void Call<Req, Resp>::run(Gateway& gateway, std::shared_ptr<ExchangeSink> to) {

@@ -13,10 +13,7 @@
 #include "base/clock.h"
 #include "kafka/messages/registry.h"
 #include "kafka/wire/receive_buffers.h"
-#include "kafka/wire/decode.h"
-#include "kafka/wire/encode.h"
 #include "kafka/wire/header.h"
-#include "kafka/wire/trace.h"
 
 namespace topicfs::kafka {
 
@@ -69,6 +66,7 @@ class Exchange {
   ExchangeSink* sink = nullptr;  ///< while it runs
 };
 
+/// The codecs are instantiated in dispatch.cc alone: handlers compile without them.
 template <class Req, class Resp>
 class Call final : public Exchange {
  public:
@@ -76,18 +74,11 @@ class Call final : public Exchange {
   Resp response;
   int16_t version() const { return encoding.version; }
 
-  bool decode_request(Reader& r) override {
-    decode(r, request, encoding);
-    return r.ok();
-  }
+  bool decode_request(Reader& r) override;
   void run(Gateway& gateway, std::shared_ptr<ExchangeSink> to) override;
-  void encode_response(Writer& w) override {
-    begin_response(w, header, encoding.flexible);
-    encode(w, response, encoding);
-    end_response(w);
-  }
-  std::string trace_request() const override { return trace(request, encoding.version); }
-  std::string trace_response() const override { return trace(response, encoding.version); }
+  void encode_response(Writer& w) override;
+  std::string trace_request() const override;
+  std::string trace_response() const override;
 };
 
 template <class Req, class Resp>

@@ -12,7 +12,7 @@ using ProduceCall = CallPtr<ProduceRequest, ProduceResponse>;
 
 // RecordBatch v2: where the fields stand that matter before the engine sees the batch.
 constexpr size_t kMagicAt = 16, kAttributesAt = 21, kBatchHeaderBytes = 61;
-constexpr int kCodecMask = 7, kZstd = 4;
+constexpr int kCodecMask = 7, kZstd = 4, kTransactional = 0x10;
 constexpr int16_t kFirstZstdVersion = 7;
 
 void refuse(ProduceResponse::Partition& out, ErrorCode code, std::string_view why) {
@@ -29,9 +29,18 @@ ErrorCode check_records(const std::optional<ByteSpan>& records, int16_t version)
   if (magic == 0 || magic == 1) return ErrorCode::kInvalidRecord;  // MessageSets, from before 0.11
   if (magic != 2) return ErrorCode::kCorruptMessage;
   if (records->size() < kBatchHeaderBytes) return ErrorCode::kInvalidRecord;
-  int codec = static_cast<int>((*records)[kAttributesAt + 1]) & kCodecMask;
+  int attributes = static_cast<int>((*records)[kAttributesAt + 1]);
+  // Without the markers that end transactions, readers could not tell what was committed.
+  if (attributes & kTransactional) return ErrorCode::kTransactionalIdAuthorizationFailed;
+  int codec = attributes & kCodecMask;
   if (codec == kZstd && version < kFirstZstdVersion) return ErrorCode::kUnsupportedCompressionType;
   return ErrorCode::kNone;
+}
+
+std::string_view why_refused(ErrorCode fault) {
+  if (fault == ErrorCode::kTransactionalIdAuthorizationFailed) return "transactions are not served";
+  if (fault == ErrorCode::kUnsupportedCompressionType) return "zstd needs Produce version 7 or later";
+  return "not one record batch of magic 2";
 }
 
 /// acks=0: nobody hears of an error except by losing the connection.
@@ -39,9 +48,17 @@ void note_error(const ProduceCall& call) {
   if (call->request.acks == 0) call->outcome = Exchange::Outcome::close;
 }
 
-void settle(const ProduceCall& call, Result<Appended> appended, ProduceResponse::Partition& out) {
+/// Kafka tells the log start with what it refuses for its contents.
+bool is_of_contents(int16_t code) {
+  return code == code_of(ErrorCode::kInvalidRecord) || code == code_of(ErrorCode::kUnknownServerError);
+}
+
+void settle(Gateway& gateway, const ProduceCall& call, PartitionId id, Result<Appended> appended,
+            ProduceResponse::Partition& out) {
   if (!appended) {
     refuse(out, error_code_of(appended.error(), Verb::append), appended.error().what);
+    if (auto ends = gateway.engine.ends(id); ends && is_of_contents(out.error_code))
+      out.log_start_offset = ends->log_start.v;
     return note_error(call);
   }
   out.base_offset = appended->base_offset.v;
@@ -55,11 +72,11 @@ void append(Gateway& gateway, const ProduceCall& call, const TopicPtr& topic,
   if (!topic || in.index < 0 || static_cast<size_t>(in.index) >= topic->partitions.size())
     return refuse(out, ErrorCode::kUnknownTopicOrPartition, {}), note_error(call);
   if (ErrorCode fault = check_records(in.records, call->version()); fault != ErrorCode::kNone)
-    return refuse(out, fault, "not one record batch of magic 2"), note_error(call);
+    return refuse(out, fault, why_refused(fault)), note_error(call);
   PartitionId id = topic->partitions[static_cast<size_t>(in.index)].id;
   gateway.engine.append_batch(id, *in.records, AppendOptions{Ack::durable, Wait::yes},
-                              [call = ProduceCall(call), &out](Result<Appended> appended) mutable {
-                                settle(call, std::move(appended), out);
+                              [&gateway, call = ProduceCall(call), id, &out](Result<Appended> appended) mutable {
+                                settle(gateway, call, id, std::move(appended), out);
                                 call.reset();  // now, not when the engine drops this completion
                               });
 }

@@ -38,6 +38,7 @@ enum class ErrorCode : int16_t {
   kPolicyViolation = 44,
   kOutOfOrderSequenceNumber = 45,
   kInvalidProducerEpoch = 47,
+  kTransactionalIdAuthorizationFailed = 53,
   kStorageError = 56,
   kUnknownProducerId = 59,
   kReassignmentInProgress = 60,

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kafka/handlers/dispatch.h"
 #include "kafka/handlers/handlers.h"
 #include "support/manual_executor.h"
 #include "support/memory_batch.h"
@@ -32,9 +33,8 @@ class HandlerKit {
   /// Hands `request` to its handler. Nothing else runs until the test lets it.
   template <class Resp, class Req>
   std::unique_ptr<Call<Req, Resp>> start(Req request, int16_t version) {
-    auto call = std::make_unique<Call<Req, Resp>>();
-    call->header = {Req::key, version, 1, {}};
-    call->encoding = encoding_of<Req>(version);
+    auto made = new_exchange({Req::key, version, 1, {}});
+    std::unique_ptr<Call<Req, Resp>> call(static_cast<Call<Req, Resp>*>(made.release()));
     call->request = std::move(request);
     call->sink = sink.get();
     handle(gateway, CallPtr<Req, Resp>(call.get(), [to = sink](auto* c) { to->finished(*c); }));

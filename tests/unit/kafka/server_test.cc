@@ -8,6 +8,7 @@
 #include "kafka/server/frame_reader.h"
 #include "kafka/server/loop.h"
 #include "kafka/server/server.h"
+#include "kafka/wire/encode.h"
 #include "unit/kafka/handler_kit.h"
 
 using namespace topicfs;

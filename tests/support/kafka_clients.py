@@ -1,0 +1,95 @@
+"""Runs real Kafka clients for tests, each with a time limit.
+
+A client that is not here raises Missing: the test skips, or, in CI, where everything has been
+installed, fails. kafkajs comes from npm, in a pinned version, into a cache outside the tree.
+"""
+
+import contextlib
+import importlib.util
+import os
+import pathlib
+import select
+import shutil
+import subprocess
+
+CLIENTS = pathlib.Path(__file__).resolve().parents[1] / "interop"
+KAFKAJS = "kafkajs@2.2.4"
+LIMIT_S = 60
+
+
+class Missing(Exception):
+    pass
+
+
+def missing(what):
+    if os.environ.get("CI") == "true":
+        raise AssertionError(f"{what} is missing, and CI has everything")
+    raise Missing(f"{what} is missing")
+
+
+def run(command, **options):
+    done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{command[0]} ended with status {done.returncode}: "
+                             f"{(done.stderr + done.stdout).decode(errors='replace')[-1500:]}")
+    return done.stdout
+
+
+def need_kcat():
+    if not shutil.which("kcat"):
+        missing("kcat")
+
+
+def kcat_produce(broker, topic, partition, values, codec):
+    run(["kcat", "-P", "-b", broker, "-t", topic, "-p", str(partition), "-z", codec],
+        input="".join(v + "\n" for v in values).encode())
+
+
+def kcat_consume(broker, topic, partition):
+    """All values that the partition has now."""
+    out = run(["kcat", "-C", "-b", broker, "-t", topic, "-p", str(partition), "-o", "beginning", "-e", "-q"])
+    return out.decode().splitlines()
+
+
+class Follow:
+    def __init__(self, process):
+        self.process = process
+
+    def next_line(self, timeout):
+        ready, _, _ = select.select([self.process.stdout], [], [], timeout)
+        if not ready:
+            raise AssertionError(f"no record within {timeout} s")
+        return self.process.stdout.readline().decode().rstrip("\n")
+
+
+@contextlib.contextmanager
+def kcat_follow(broker, topic, partition):
+    process = subprocess.Popen(["kcat", "-C", "-u", "-b", broker, "-t", topic, "-p", str(partition), "-o", "beginning",
+                                "-q"], stdout=subprocess.PIPE, bufsize=0)
+    try:
+        yield Follow(process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def run_python(module, script, broker, topic):
+    """Debian's modules belong to /usr/bin/python3, which also runs this."""
+    if importlib.util.find_spec(module) is None:
+        missing(f"the Python module {module}")
+    run(["/usr/bin/python3", str(CLIENTS / script), broker, topic])
+
+
+def run_kafkajs(broker, topic):
+    for program in ("node", "npm"):
+        if not shutil.which(program):
+            missing(program)
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "topicfs-tests" / KAFKAJS
+    if not (cache / "node_modules" / "kafkajs").is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", str(cache), KAFKAJS],
+                              capture_output=True, timeout=180, check=False)
+        if done.returncode != 0:
+            missing(f"{KAFKAJS} (npm: {done.stderr.decode(errors='replace')[-200:]})")
+    run(["node", str(CLIENTS / "kafkajs_client.js"), broker, topic],
+        env={**os.environ, "NODE_PATH": str(cache / "node_modules")})
