@@ -9,7 +9,7 @@ run_packages=(
 )
 
 test_packages=(
-  acl attr ccache clang curl e2fsprogs ed kcat less libclang-rt-14-dev mandoc
+  acl attr ccache clang-16 curl e2fsprogs ed kcat less libclang-rt-16-dev mandoc
   python3-confluent-kafka python3-kafka rsync strace util-linux vim-tiny
   memcached swift swift-account swift-container swift-object swift-proxy
 )
@@ -19,7 +19,6 @@ is_installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] && return
   case $1 in
     vim-tiny) command -v vi >/dev/null ;;
-    clang) command -v clang++ >/dev/null ;;
     *) false ;;
   esac
 }
