@@ -28,7 +28,7 @@ CLEAN = {
     "src/object/open_store.cc": '#include "object/s3/s3_store.h"\n',
     "src/engine/engine.cc": '#include "wal/writer.h"\n#include "object/store.h"\nauto s = "sleep_for rand()";\n',
     "src/fuse/names.cc": '#include "record/line_framing.h"\nvoid f(X x) { x.rand(); operand(1); }\n',
-    "src/fuse/main.cc": '#include "wal/writer.h"\n#include "object/s3/s3_store.h"\n',
+    "src/daemon/main.cc": '#include "wal/writer.h"\n#include "object/s3/s3_store.h"\n',
     "src/ipc/frames.h": "",
     "src/ipc/client.h": '#include "ipc/frames.h"\n#include "io/file.h"\n',
     "src/ipc/server.h": '#include "ipc/frames.h"\n',
@@ -91,7 +91,7 @@ class CheckLayers(unittest.TestCase):
         self.assertEqual(found, [])
 
     def test_mains_are_included_by_nobody(self):
-        found = violations({"src/fuse/main_parts.h": "", "src/fuse/x.cc": '#include "fuse/main_parts.h"\n'})
+        found = violations({"src/daemon/parts.h": "", "src/fuse/x.cc": '#include "daemon/parts.h"\n'})
         self.assertIn("nothing includes a main", "\n".join(found))
 
     def test_an_unknown_directory_and_an_unknown_include_are_found(self):
