@@ -62,9 +62,12 @@ size_t Slabs::free_bytes() {
 
 void Slabs::release(uint32_t first) {
   std::deque<Task> ask_again;
+  // Even a weak pointer keeps the owner's deleter, and that keeps us: a ring, if it stayed.
+  std::weak_ptr<const void> owner;
   {
     MutexLock lock(mutex_);
     auto& run = runs_[first];
+    owner.swap(run.owner);
     std::fill_n(first_of_.begin() + first, run.slabs, kFree);
     free_ += run.slabs;
     run.slabs = 0;

@@ -99,6 +99,18 @@ TEST_CASE("slabs give runs that do not overlap, and take them back when the last
   CHECK(d.bytes.data() == memory.data());
 }
 
+TEST_CASE("slabs end with their last holder, so that a gateway that has gone leaves no memory behind") {
+  auto memory = std::make_shared<std::vector<std::byte>>(8 * Slabs::kSlabBytes);
+  std::weak_ptr<void> alive = memory;
+  auto slabs = Slabs::create(MutableByteSpan(*memory), memory);
+  memory.reset();
+  auto buffer = slabs->allocate(1);
+  slabs.reset();
+  CHECK(!alive.expired());
+  buffer = {};
+  CHECK(alive.expired());
+}
+
 TEST_CASE("a reader of the ends table sees whole rows while they change") {
   Door door;
   door.connect();
