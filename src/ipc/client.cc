@@ -91,6 +91,10 @@ void SocketClient::run() {
     send_returned_pins();
     tell_stale_pins();
     outbox_.flush();
+    if (outbox_.dead()) {
+      why = {Errc::kClosed, 0, "the daemon does not take what it is sent"};
+      break;
+    }
   }
   send_returned_pins();
   outbox_.flush();

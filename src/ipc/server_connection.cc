@@ -105,11 +105,14 @@ void Connection::close(std::string_view why) {
   ::shutdown(socket_.get(), SHUT_RDWR);
   for (auto& append : may_wait_)
     if (append.id) engine_.cancel(append.id);
-  std::deque<WaitingBytes> dropped;
+  // Nobody hears these any more, but they are still under way.
+  std::deque<WaitingBytes> bytes;
+  std::vector<TopicAnswer> topics;
   MutexLock lock(mutex_);
-  dropped.swap(waiting_bytes_);
+  bytes.swap(waiting_bytes_);
+  topics.swap(topic_answers_);
   lock.unlock();
-  for (size_t i = 0; i < dropped.size(); ++i) finish();
+  for (size_t left = bytes.size() + topics.size(); left > 0; --left) finish();
 }
 
 bool Connection::drained() {
@@ -188,7 +191,7 @@ void Connection::send_merged_durable() {
 }
 
 void Connection::send_waiting_bytes() {
-  for (;;) {
+  while (!*waits_for_room_) {
     WaitingBytes first;
     {
       MutexLock lock(mutex_);
@@ -196,7 +199,15 @@ void Connection::send_waiting_bytes() {
       first = std::move(waiting_bytes_.front());
       waiting_bytes_.pop_front();
     }
-    if (try_answer_bytes(first)) continue;
+    *waits_for_room_ = true;
+    bool answered = try_answer_bytes(first, [wake = wake_, waits = waits_for_room_] {
+      *waits = false;
+      wake->signal();
+    });
+    if (answered) {
+      *waits_for_room_ = false;
+      continue;
+    }
     MutexLock lock(mutex_);
     waiting_bytes_.push_front(std::move(first));
     return;

@@ -105,7 +105,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   template <class Message>
   void answer(uint64_t request, const Message& message, ByteSpan tail = {});
   void answer_bytes(uint64_t request, const PartitionEnds& ends, Bytes bytes);
-  bool try_answer_bytes(WaitingBytes& waiting);
+  bool try_answer_bytes(WaitingBytes& waiting, Task when_room);
   void answer_after_topic(const TopicAnswer& answer);
   void begin() { in_flight_.fetch_add(1, std::memory_order_relaxed); }
   void finish();
@@ -135,6 +135,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     RequestId id = 0;
   };
   std::array<MayWait, kMaxInFlight> may_wait_{};
+
+  /// The loop has asked the bounce memory to be told of room, and tries no more until then.
+  const std::shared_ptr<std::atomic<bool>> waits_for_room_ = std::make_shared<std::atomic<bool>>(false);
 
   Mutex mutex_;
   std::set<Uuid> changed_topics_ GUARDED_BY(mutex_);

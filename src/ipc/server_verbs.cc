@@ -86,13 +86,15 @@ Completion<TopicPtr> Connection::answer_with_topic(uint64_t request) {
 
 /// The gateway's copy of the catalog must have the change before the one who asked for it hears.
 void Connection::answer_after_topic(const TopicAnswer& waiting) {
-  {
-    MutexLock lock(mutex_);
-    changed_topics_.insert(waiting.topic);
-    topic_answers_.push_back(waiting);
+  MutexLock lock(mutex_);
+  if (closed_) {
+    lock.unlock();
+    return finish();
   }
-  if (!closed_) return wake_->signal();
-  finish();
+  changed_topics_.insert(waiting.topic);
+  topic_answers_.push_back(waiting);
+  lock.unlock();
+  wake_->signal();
 }
 
 void Connection::answer_bytes(uint64_t request, const PartitionEnds& ends, Bytes bytes) {
@@ -100,16 +102,20 @@ void Connection::answer_bytes(uint64_t request, const PartitionEnds& ends, Bytes
   MutexLock lock(mutex_);
   bool others_wait = !waiting_bytes_.empty();
   lock.unlock();
-  if (!others_wait && try_answer_bytes(waiting)) return;
+  if (!others_wait && try_answer_bytes(waiting, [wake = wake_] { wake->signal(); })) return;
   lock.lock();
-  if (!closed_) return waiting_bytes_.push_back(std::move(waiting));
+  if (closed_) {
+    lock.unlock();
+    return finish();
+  }
+  waiting_bytes_.push_back(std::move(waiting));
   lock.unlock();
-  finish();
+  wake_->signal();  // those that waited before may have been answered meanwhile
 }
 
-/// False if there is no room for a copy now; the loop is woken when there is.
-bool Connection::try_answer_bytes(WaitingBytes& waiting) {
-  auto placed = ledger_->place(waiting.bytes, [wake = wake_] { wake->signal(); });
+/// False if there is no room for a copy now; `when_room` is called when there may be.
+bool Connection::try_answer_bytes(WaitingBytes& waiting, Task when_room) {
+  auto placed = ledger_->place(waiting.bytes, std::move(when_room));
   if (!placed && placed.error().code == Errc::kFull) return false;
   if (placed) {
     placed->answer.ends = waiting.ends;

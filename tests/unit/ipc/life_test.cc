@@ -66,6 +66,15 @@ TEST_CASE("a gateway that breaks the rules loses its connection, and the next on
     raw.send(Release{{1}});
     CHECK(raw.is_cut_off());
   }
+  SUBCASE("a good request, not answered yet, in front of a bad one") {
+    Raw raw(door);
+    std::vector<std::byte> out;
+    put_frame(out, 0, Hello{});
+    put_frame(out, 1, CreateTopic{{"made", 1, {}, {}, {}}});
+    put_frame(out, 0, Release{{1}});
+    raw.send_bytes(out);
+    CHECK(raw.is_cut_off());
+  }
   SUBCASE("an enumeration out of range") {
     Raw raw(door);
     raw.send(Hello{});
