@@ -41,6 +41,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const DaemonOptions& options) {
   TRY(daemon->open_engine());
   if (options.kafka.listen) TRY(daemon->start_gateway());
   TRY(daemon->mount());
+  daemon->pool_warmer_ = std::make_unique<PoolWarmer>(daemon->engine_->pool());
   return daemon;
 }
 
@@ -88,6 +89,7 @@ void Daemon::run() {
 
 /// The doors first, then the engine, then what it runs on; each step lets the ones below finish its requests.
 void Daemon::close() {
+  pool_warmer_.reset();
   mount_.reset();
   gateway_.reset();
   server_.reset();

@@ -12,6 +12,7 @@
 #include "fuse/mount.h"
 #include "io/posix_file_system.h"
 #include "ipc/server.h"
+#include "pool/pool_warmer.h"
 
 namespace topicfs {
 
@@ -43,6 +44,7 @@ class Daemon {
   std::unique_ptr<ipc::Server> server_;
   std::unique_ptr<GatewayProcess> gateway_;
   std::unique_ptr<fuse::Mount> mount_;
+  std::unique_ptr<PoolWarmer> pool_warmer_;
 };
 
 }  // namespace topicfs

@@ -76,6 +76,10 @@ void ChunkPool::tell_when_free() {
   notice_wanted_ = true;
 }
 
+bool ChunkPool::populate(ChunkId chunk) {
+  return ::madvise(data(chunk), chunk_bytes_, MADV_POPULATE_WRITE) == 0;
+}
+
 uint32_t ChunkPool::free_chunks() const {
   MutexLock l(mutex_);
   return static_cast<uint32_t>(free_.size());

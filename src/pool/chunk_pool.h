@@ -50,6 +50,10 @@ class ChunkPool {
   uint32_t chunks() const { return chunks_; }
   uint32_t free_chunks() const;
 
+  /// Gets the memory of a chunk from the kernel before it is touched; its content stays, whoever holds it. False if
+  /// the kernel refuses.
+  bool populate(ChunkId chunk);
+
   /// For sharing with another process: the mapping's base and its memfd.
   std::byte* base() { return base_; }
   uint64_t size_bytes() const { return uint64_t{chunks_} * chunk_bytes_; }

@@ -30,6 +30,10 @@
 
 using namespace topicfs;
 
+// libfuse keeps the strings of a mount until the process ends.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:fuse_session_mount"; }
+
 namespace {
 
 constexpr size_t kMaxCommandBytes = 16 << 20;

@@ -1,0 +1,19 @@
+#include "pool/pool_warmer.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+namespace topicfs {
+
+PoolWarmer::PoolWarmer(ChunkPool& pool) {
+  thread_ = std::jthread([&pool](std::stop_token stop) {
+    ::pthread_setname_np(::pthread_self(), "topicfs-warmer");
+    const sched_param idle{};
+    ::pthread_setschedparam(::pthread_self(), SCHED_IDLE, &idle);
+    // In the order in which the log takes them. A refusal is the kernel's to make; pages then come one by one.
+    for (ChunkId chunk = 0; chunk < pool.chunks() && !stop.stop_requested(); ++chunk)
+      if (!pool.populate(chunk)) return;
+  });
+}
+
+}  // namespace topicfs
