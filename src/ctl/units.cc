@@ -19,7 +19,7 @@ std::string three_digits(double value) {
 std::string with_separators(int64_t number) {
   std::string digits = fmt::format("{}", number);
   size_t first = digits.front() == '-' ? 1 : 0;
-  for (size_t end = digits.size(); end > first + 3; end -= 3) digits.insert(end - 3, ",");
+  for (size_t end = digits.size(); end > first + 3; end -= 3) digits.insert(end - 3, 1, ',');
   return digits;
 }
 

@@ -27,7 +27,7 @@ Mount::~Mount() { shut_down(); }
 Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, Engine& engine, Executor& executor,
                                             Clock& clock) {
   TRY_ASSIGN(options.mountpoint, prepare_mountpoint(options.mountpoint));
-  if (options.filesystem.space_path.empty()) options.filesystem.space_path = "/";
+  if (options.filesystem.space_path.empty()) options.filesystem.space_path.assign(1, '/');
   if (options.threads == 0)
     options.threads = std::clamp(std::thread::hardware_concurrency(), kMinThreads, kMaxThreads);
   std::unique_ptr<Mount> mount(new Mount(std::move(options), engine, executor, clock));
