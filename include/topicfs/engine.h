@@ -14,6 +14,7 @@
 
 #include <topicfs/catalog.h>
 #include <topicfs/completion.h>
+#include <topicfs/groups.h>
 #include <topicfs/types.h>
 
 namespace topicfs {
@@ -168,6 +169,22 @@ class Engine {
   virtual void find_timestamp(PartitionId partition, int64_t timestamp,
                               Completion<TimestampedOffset> done) = 0;
   static constexpr int64_t kMaxTimestamp = -3;
+
+  // ---- consumer groups: kept by name; their coordinator is the gateway's. Changes are durable when answered.
+
+  /// Sets what the group has committed for these partitions, all or nothing. Offsets of partitions that do not exist
+  /// (any more) are left out; those of a topic go with it. kFull (a limit of groups.h), kTooLarge (too many at once), kReadOnly.
+  virtual void commit_offsets(std::string group, std::vector<CommittedOffset> offsets, Completion<void> done) = 0;
+  /// By partition; empty if the group has committed nothing.
+  virtual void fetch_offsets(std::string group, Completion<std::vector<CommittedOffset>> done) = 0;
+  /// Forgets what the group has committed for these partitions, as far as it has. kReadOnly.
+  virtual void delete_offsets(std::string group, std::vector<PartitionId> partitions, Completion<void> done) = 0;
+  /// Replaces all but the group's offsets. kFull, kTooLarge, kReadOnly.
+  virtual void save_group(std::string group, GroupState state, Completion<void> done) = 0;
+  /// With its offsets. kNotFound, kReadOnly.
+  virtual void delete_group(std::string group, Completion<void> done) = 0;
+  /// The groups whose names come after `after`, by name, as many as fit into one answer; empty: there are no more.
+  virtual void list_groups(std::string after, Completion<std::vector<StoredGroup>> done) = 0;
 
   // ---- the rest
 

@@ -103,7 +103,7 @@ Checkpoint::PartitionState read_partition(Reader& r, size_t objects) {
   return p;
 }
 
-Result<Checkpoint> decode_body(ByteSpan body) {
+Result<Checkpoint> decode_body(ByteSpan body, uint32_t version) {
   Reader r(body);
   Checkpoint c;
   c.store = r.get<Uuid>();
@@ -122,6 +122,11 @@ Result<Checkpoint> decode_body(ByteSpan body) {
     c.partitions.push_back(read_partition(r, c.objects.size()));
     if (c.partitions.size() > 1 && c.partitions[c.partitions.size() - 2].id >= c.partitions.back().id) r.ok = false;
   }
+  for (uint32_t n = version >= 2 ? r.count(4) : 0; n > 0 && r.ok; n--) {
+    TRY_ASSIGN(auto record, decode_group_record(r.text()));
+    if (!record) return fail(Errc::kCorrupt, "a checkpoint holds something else where a consumer group should be");
+    c.groups.push_back(std::move(*record));
+  }
   if (!r.ok || !r.at_end()) return fail(Errc::kCorrupt, "a checkpoint says what cannot be");
   return c;
 }
@@ -139,6 +144,8 @@ std::vector<std::byte> encode(const Checkpoint& c) {
   for (const StoredObject& o : c.objects) write(w, o);
   w.put(static_cast<uint32_t>(c.partitions.size()));
   for (const auto& p : c.partitions) write(w, p);
+  w.put(static_cast<uint32_t>(c.groups.size()));
+  for (const GroupRecord& g : c.groups) w.text(encode_group_record(g));
   uint64_t body = w.out.size() - kHeaderBytes;
   std::memcpy(w.out.data() + 16, &body, sizeof body);
   w.put(crc32c(w.out));
@@ -149,7 +156,7 @@ Result<Checkpoint> decode_checkpoint(ByteSpan bytes) {
   Reader r(bytes);
   if (r.get<uint64_t>() != kCheckpointMagic) return fail(Errc::kCorrupt, "this is not a checkpoint");
   auto version = r.get<uint32_t>();
-  if (version != kCheckpointVersion)
+  if (version < 1 || version > kCheckpointVersion)
     return fail(Errc::kUnsupported, "checkpoint version " + std::to_string(version) + " is not known");
   r.get<uint32_t>();
   auto body = r.get<uint64_t>();
@@ -157,7 +164,7 @@ Result<Checkpoint> decode_checkpoint(ByteSpan bytes) {
   uint32_t crc;
   std::memcpy(&crc, bytes.data() + bytes.size() - 4, sizeof crc);
   if (crc != crc32c(bytes.first(bytes.size() - 4))) return fail(Errc::kCorrupt, "a checkpoint fails its checksum");
-  return decode_body(bytes.subspan(kHeaderBytes, body));
+  return decode_body(bytes.subspan(kHeaderBytes, body), version);
 }
 
 }  // namespace topicfs

@@ -9,7 +9,8 @@
 //                object-count u32, (key-bytes u32, key, epoch u64, sequence u64, from u64, to u64, size u64, crc u32)*,
 //                partition-count u32, (id u32, log-start i64, end i64, text-start i64, text-end i64, modified i64,
 //                extent-count u32, (base i64, end i64, text i64, text-end i64, max-timestamp i64, bytes i64,
-//                object u32)*)*
+//                object u32)*)*,
+//                record-count u32, (bytes u32, JSON of a group's control record)*        since version 2
 //
 // Little-endian. Partitions by ascending id, extents by ascending offset, objects by (epoch, sequence).
 #pragma once
@@ -37,10 +38,11 @@ struct Checkpoint {
     Partition::Restored state;
   };
   std::vector<PartitionState> partitions;
+  std::vector<GroupRecord> groups;  ///< records that make them, in order
 };
 
 inline constexpr uint64_t kCheckpointMagic = 0x0a31504b43736674;  // "tfsCKP1\n"
-inline constexpr uint32_t kCheckpointVersion = 1;
+inline constexpr uint32_t kCheckpointVersion = 2;  // 1 had no groups and is still read
 inline constexpr uint64_t kMaxCheckpointBytes = 4ull << 30;
 
 std::vector<std::byte> encode(const Checkpoint& checkpoint);

@@ -115,6 +115,7 @@ struct Encoder {
     o.put("type", "producer-ids-given");
     o.put("next", r.next);
   }
+  void operator()(const GroupRecord&) const {}  // has an encoder of its own
 };
 
 // ---- reading: the first thing that does not fit is remembered, and everything after it is empty
@@ -206,7 +207,7 @@ class Fields {
   std::string problem_;
 };
 
-Result<ControlRecord> decode_fields(Fields& f) {
+Result<ControlRecord> decode_fields(Fields& f, std::string_view json) {
   std::string type = f.text("type");
   ControlRecord record;
   if (type == "topic-created") {
@@ -227,6 +228,8 @@ Result<ControlRecord> decode_fields(Fields& f) {
   } else if (type == "producer-ids-given") {
     record = ProducerIdsGiven{static_cast<int64_t>(f.number("next", INT64_MAX))};
   } else if (f.problem().empty()) {
+    TRY_ASSIGN(auto of_group, decode_group_record(json));
+    if (of_group) return ControlRecord(std::move(*of_group));
     return fail(Errc::kUnsupported, "a control record of type '" + type + "' is not known: a newer topicfs wrote it");
   }
   if (!f.problem().empty()) return fail(Errc::kCorrupt, "a control record is damaged: " + f.problem());
@@ -236,6 +239,7 @@ Result<ControlRecord> decode_fields(Fields& f) {
 }  // namespace
 
 std::string encode(const ControlRecord& record) {
+  if (auto* of_group = std::get_if<GroupRecord>(&record)) return encode_group_record(*of_group);
   rapidjson::StringBuffer buffer;
   JsonWriter writer(buffer);
   std::visit(Encoder{writer}, record);
@@ -249,7 +253,7 @@ Result<ControlRecord> decode_control_record(std::string_view json) {
   document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
   if (document.HasParseError()) return fail(Errc::kCorrupt, "a control record is not JSON");
   Fields fields(document);
-  return decode_fields(fields);
+  return decode_fields(fields, json);
 }
 
 }  // namespace topicfs

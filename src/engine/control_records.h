@@ -10,6 +10,7 @@
 #include <topicfs/catalog.h>
 #include <topicfs/result.h>
 
+#include "engine/group_records.h"
 #include "wal/format.h"
 
 namespace topicfs {
@@ -52,7 +53,7 @@ struct ProducerIdsGiven {
 };
 
 using ControlRecord = std::variant<TopicCreated, PartitionsAdded, TopicDeleted, SettingsChanged, OwnershipChanged,
-                                   Offloaded, ProducerIdsGiven>;
+                                   Offloaded, ProducerIdsGiven, GroupRecord>;
 
 std::string encode(const ControlRecord& record);
 /// kCorrupt if it is not such a record, kUnsupported if its type is not known.

@@ -8,7 +8,8 @@
 
 namespace topicfs {
 
-LocalEngine::LocalEngine(EngineOptions options, EngineParts parts) : options_(std::move(options)), parts_(parts) {}
+LocalEngine::LocalEngine(EngineOptions options, EngineParts parts)
+    : options_(std::move(options)), parts_(parts), groups_(catalog_, parts_.clock) {}
 
 LocalEngine::~LocalEngine() { close(); }
 
@@ -215,12 +216,17 @@ void LocalEngine::apply(const ControlRecord& record, Offset offset) {
     next_producer_id_.store(r->next);
     return offloader_->on_catalog_changed();
   }
+  if (auto* r = std::get_if<GroupRecord>(&record)) {
+    groups_.apply(*r);
+    return offloader_->on_catalog_changed();
+  }
   auto change = catalog_.apply(record);
   MUST(change);  // it was decided on this very catalog
   if (change->after) {
     apply_settings(*change->after);
     listeners_.tell([&](EngineListener& l) { l.on_topic_changed(change->after); });
   } else {
+    groups_.forget(*change->before);
     listeners_.tell([&](EngineListener& l) { l.on_topic_deleted(change->before); });
   }
   offloader_->on_catalog_changed();

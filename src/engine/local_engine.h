@@ -1,7 +1,7 @@
 // LocalEngine: the engine itself, over a data directory and an object store. Composes the log, the pool,
 // the catalog and the object tier; each verb's work is in the file that has its name.
 //
-// Lock order, outermost first: ControlQueue, Log, Partition, Catalog, Segments, ChunkPool. No lock is held
+// Lock order, outermost first: ControlQueue, Log, Partition, Catalog, Segments, ChunkPool, GroupStore. No lock is held
 // across I/O, nor while a completion or a listener is called (but for the listeners' own).
 #pragma once
 
@@ -17,6 +17,7 @@
 #include "engine/catalog.h"
 #include "engine/checkpoint.h"
 #include "engine/control_queue.h"
+#include "engine/group_store.h"
 #include "engine/listeners.h"
 #include "engine/offloader.h"
 #include "engine/read_path.h"
@@ -74,6 +75,22 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   void read_text(PartitionId partition, TextPosition from, size_t max_bytes, Completion<TextRead> done) override;
   void fetch(PartitionId partition, Offset from, size_t max_bytes, Completion<Fetched> done) override;
   void find_timestamp(PartitionId partition, int64_t timestamp, Completion<TimestampedOffset> done) override;
+  void commit_offsets(std::string group, std::vector<CommittedOffset> offsets, Completion<void> done) override {
+    groups_.commit_offsets(std::move(group), std::move(offsets), std::move(done));
+  }
+  void fetch_offsets(std::string group, Completion<std::vector<CommittedOffset>> done) override {
+    done(groups_.offsets(group));
+  }
+  void delete_offsets(std::string group, std::vector<PartitionId> partitions, Completion<void> done) override {
+    groups_.delete_offsets(std::move(group), std::move(partitions), std::move(done));
+  }
+  void save_group(std::string group, GroupState state, Completion<void> done) override {
+    groups_.save_group(std::move(group), std::move(state), std::move(done));
+  }
+  void delete_group(std::string group, Completion<void> done) override {
+    groups_.delete_group(std::move(group), std::move(done));
+  }
+  void list_groups(std::string after, Completion<std::vector<StoredGroup>> done) override { done(groups_.list(after)); }
   void add_listener(EngineListener* listener) override { listeners_.add(listener); }
   void remove_listener(EngineListener* listener) override { listeners_.remove(listener); }
   Uuid store_id() override { return store_id_; }
@@ -120,6 +137,7 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   std::unique_ptr<ChunkPool> pool_;
   std::unique_ptr<wal::Segments> segments_;
   Catalog catalog_;
+  GroupStore groups_;
   Listeners listeners_;
   std::unique_ptr<StoredObjects> objects_;
   std::unique_ptr<wal::Log> log_;

@@ -211,6 +211,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     e.control_ = std::make_unique<ControlQueue>(
         *e.appends_, [&e](const ControlRecord& record, Offset offset) { e.apply(record, offset); });
     e.control_->set_partition(e.catalog_.partition(kControlPartition));
+    e.groups_.start(*e.control_, options_.wal_segment_bytes / 4);
     e.reads_ = std::make_unique<ReadPath>(*e.segments_, parts_.device, *e.objects_);
     TRY(e.segments_->start(e.recovered_.start.segment, [&e] { e.appends_->on_room(); }));
     e.pool_->set_on_free([&e] { e.parts_.executor.post([&e] { e.appends_->on_room(); }); });

@@ -24,6 +24,7 @@ Checkpoint LocalEngine::make_checkpoint() {
   for (const TopicPtr& t : catalog_.list()) c.topics.push_back(*t);
   c.objects = objects_->all();
   for (Partition* p : catalog_.partitions()) c.partitions.push_back({p->id, p->saved()});
+  c.groups = groups_.records();
   std::sort(c.partitions.begin(), c.partitions.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return c;
 }
@@ -41,6 +42,7 @@ Result<void> LocalEngine::restore(Checkpoint checkpoint) {
     if (!p) return fail(Errc::kCorrupt, "a checkpoint has a partition that belongs to no topic");
     p->restore(std::move(s.state));
   }
+  for (const GroupRecord& g : checkpoint.groups) groups_.apply(g);
   control_end_.store(checkpoint.control_end.v);
   next_producer_id_.store(checkpoint.next_producer_id);
   log_from_ = checkpoint.log_from;
@@ -104,8 +106,10 @@ Result<void> LocalEngine::replay(const ControlRecord& record, Offset offset) {
   }
   replayed_change_ = true;
   if (auto* r = std::get_if<ProducerIdsGiven>(&record)) return next_producer_id_.store(r->next), Result<void>();
+  if (auto* r = std::get_if<GroupRecord>(&record)) return groups_.apply(*r), Result<void>();
   TRY_ASSIGN(auto change, catalog_.apply(record));
   if (change.after) apply_settings(*change.after);
+  else if (change.before) groups_.forget(*change.before);
   return {};
 }
 

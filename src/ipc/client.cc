@@ -152,6 +152,8 @@ Result<void> SocketClient::obey(const FrameBuffer::Frame& frame) {
     case Verb::number: return finish_with<Number>(frame, [](auto& m) { return m.value; });
     case Verb::timestamp: return finish_with<Timestamp>(frame, [](auto& m) { return m.found; });
     case Verb::text: return finish_with<Text>(frame, [](auto& m) { return std::move(m.text); });
+    case Verb::offsets: return finish_with<Offsets>(frame, [](auto& m) { return std::move(m.offsets); });
+    case Verb::groups: return finish_with<Groups>(frame, [](auto& m) { return std::move(m.groups); });
     case Verb::done: return finish<void>(frame.header.request, {});
     case Verb::bytes: return obey_bytes(frame);
     case Verb::topic_done: {

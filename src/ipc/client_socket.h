@@ -57,6 +57,12 @@ class SocketClient final : public Client {
                  Completion<TextRead> done) override;
   void fetch(PartitionId partition, Offset from, size_t max_bytes, Completion<Fetched> done) override;
   void find_timestamp(PartitionId partition, int64_t timestamp, Completion<TimestampedOffset> done) override;
+  void commit_offsets(std::string group, std::vector<CommittedOffset> offsets, Completion<void> done) override;
+  void fetch_offsets(std::string group, Completion<std::vector<CommittedOffset>> done) override;
+  void delete_offsets(std::string group, std::vector<PartitionId> partitions, Completion<void> done) override;
+  void save_group(std::string group, GroupState state, Completion<void> done) override;
+  void delete_group(std::string group, Completion<void> done) override;
+  void list_groups(std::string after, Completion<std::vector<StoredGroup>> done) override;
   void add_listener(EngineListener* listener) override;
   void remove_listener(EngineListener* listener) override;
   Uuid store_id() override { return store_id_; }

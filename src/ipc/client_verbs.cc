@@ -49,6 +49,32 @@ void SocketClient::set_modified(PartitionId partition, WallMilliseconds time, Co
   call(SetModified{partition, time}, std::move(done));
 }
 
+// ---- consumer groups
+
+void SocketClient::commit_offsets(std::string group, std::vector<CommittedOffset> offsets, Completion<void> done) {
+  call(CommitOffsets{std::move(group), std::move(offsets)}, std::move(done));
+}
+
+void SocketClient::fetch_offsets(std::string group, Completion<std::vector<CommittedOffset>> done) {
+  call(FetchOffsets{std::move(group)}, std::move(done));
+}
+
+void SocketClient::delete_offsets(std::string group, std::vector<PartitionId> partitions, Completion<void> done) {
+  call(DeleteOffsets{std::move(group), std::move(partitions)}, std::move(done));
+}
+
+void SocketClient::save_group(std::string group, GroupState state, Completion<void> done) {
+  call(SaveGroup{std::move(group), std::move(state)}, std::move(done));
+}
+
+void SocketClient::delete_group(std::string group, Completion<void> done) {
+  call(DeleteGroup{std::move(group)}, std::move(done));
+}
+
+void SocketClient::list_groups(std::string after, Completion<std::vector<StoredGroup>> done) {
+  call(ListGroups{std::move(after)}, std::move(done));
+}
+
 // ---- appends
 
 SlabBuffer SocketClient::allocate_buffer(size_t size, Task when_room) {

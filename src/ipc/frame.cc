@@ -8,7 +8,7 @@ bool is_verb(uint8_t byte) {
   auto within = [byte](Verb first, Verb last) {
     return byte >= static_cast<uint8_t>(first) && byte <= static_cast<uint8_t>(last);
   };
-  return within(Verb::hello, Verb::release) || within(Verb::failed, Verb::text) ||
+  return within(Verb::hello, Verb::list_groups) || within(Verb::failed, Verb::groups) ||
          within(Verb::welcome, Verb::durable);
 }
 

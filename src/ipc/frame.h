@@ -39,6 +39,12 @@ enum class Verb : uint8_t {
   find_timestamp,
   status,
   release,
+  commit_offsets,
+  fetch_offsets,
+  delete_offsets,
+  save_group,
+  delete_group,
+  list_groups,
   // daemon to gateway: answers
   failed = 64,
   done,
@@ -48,6 +54,8 @@ enum class Verb : uint8_t {
   bytes,
   timestamp,
   text,
+  offsets,
+  groups,
   // daemon to gateway: events
   welcome = 128,
   ready,
@@ -59,7 +67,7 @@ enum class Verb : uint8_t {
 bool is_verb(uint8_t byte);
 
 inline constexpr size_t kFrameHeaderBytes = 16;
-/// What the gateway sends is small; a topic's settings are the largest.
+/// What the gateway sends is small; a topic's settings and a consumer group's members are the largest.
 inline constexpr size_t kMaxRequestBytes = 1 << 20;
 /// Room for a topic of kMaxPartitionsPerTopic.
 inline constexpr size_t kMaxAnswerBytes = 8 << 20;

@@ -10,7 +10,7 @@ namespace topicfs::ipc {
 
 inline constexpr uint32_t kMagic = 0x31434654;  // "TFC1"
 /// Raised with every change of a message; both programs come from one build, so they must agree.
-inline constexpr uint16_t kVersion = 1;
+inline constexpr uint16_t kVersion = 2;
 
 template <>
 inline constexpr Ack kLargest<Ack> = Ack::durable;
@@ -64,6 +64,23 @@ void fields(T& t, Io& io) {
 template <Is<TimestampedOffset> T, class Io>
 void fields(T& t, Io& io) {
   io(t.offset, t.timestamp);
+}
+template <Is<CommittedOffset> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.partition, t.offset, t.leader_epoch, t.metadata, t.committed);
+}
+template <Is<GroupMember> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.id, t.instance_id, t.client_id, t.client_host, t.session_timeout_ms, t.rebalance_timeout_ms, t.subscription,
+     t.assignment);
+}
+template <Is<GroupState> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.protocol_type, t.generation, t.protocol, t.leader, t.members, t.changed);
+}
+template <Is<StoredGroup> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.name, t.state, t.offsets, t.last_commit);
 }
 template <Is<Error> T, class Io>
 void fields(T& t, Io& io) {
@@ -252,6 +269,63 @@ void fields(T& t, Io& io) {
   io(t.pins);
 }
 
+struct CommitOffsets {
+  static constexpr Verb kVerb = Verb::commit_offsets;
+  std::string group;
+  std::vector<CommittedOffset> offsets;
+};
+template <Is<CommitOffsets> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.group, t.offsets);
+}
+
+struct FetchOffsets {
+  static constexpr Verb kVerb = Verb::fetch_offsets;
+  std::string group;
+};
+template <Is<FetchOffsets> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.group);
+}
+
+struct DeleteOffsets {
+  static constexpr Verb kVerb = Verb::delete_offsets;
+  std::string group;
+  std::vector<PartitionId> partitions;
+};
+template <Is<DeleteOffsets> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.group, t.partitions);
+}
+
+struct SaveGroup {
+  static constexpr Verb kVerb = Verb::save_group;
+  std::string group;
+  GroupState state;
+};
+template <Is<SaveGroup> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.group, t.state);
+}
+
+struct DeleteGroup {
+  static constexpr Verb kVerb = Verb::delete_group;
+  std::string group;
+};
+template <Is<DeleteGroup> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.group);
+}
+
+struct ListGroups {
+  static constexpr Verb kVerb = Verb::list_groups;
+  std::string after;
+};
+template <Is<ListGroups> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.after);
+}
+
 // ---- answers
 
 struct Failed {
@@ -343,6 +417,24 @@ struct Text {
 template <Is<Text> T, class Io>
 void fields(T& t, Io& io) {
   io(t.text);
+}
+
+struct Offsets {
+  static constexpr Verb kVerb = Verb::offsets;
+  std::vector<CommittedOffset> offsets;
+};
+template <Is<Offsets> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.offsets);
+}
+
+struct Groups {
+  static constexpr Verb kVerb = Verb::groups;
+  std::vector<StoredGroup> groups;
+};
+template <Is<Groups> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.groups);
 }
 
 // ---- events

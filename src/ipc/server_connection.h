@@ -93,6 +93,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void obey(uint64_t request, FindTimestamp message);
   void obey(uint64_t request, GetStatus message);
   void obey(uint64_t request, Release message);
+  void obey(uint64_t request, CommitOffsets message);
+  void obey(uint64_t request, FetchOffsets message);
+  void obey(uint64_t request, DeleteOffsets message);
+  void obey(uint64_t request, SaveGroup message);
+  void obey(uint64_t request, DeleteGroup message);
+  void obey(uint64_t request, ListGroups message);
 
   /// The piece of the arena that the gateway names; closes the connection if there is none.
   std::optional<ByteSpan> arena_piece(uint64_t offset, uint32_t size);

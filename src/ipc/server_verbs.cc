@@ -34,6 +34,12 @@ void Connection::obey(const FrameBuffer::Frame& frame) {
     case Verb::find_timestamp: return obey<FindTimestamp>(frame);
     case Verb::status: return obey<GetStatus>(frame);
     case Verb::release: return obey<Release>(frame);
+    case Verb::commit_offsets: return obey<CommitOffsets>(frame);
+    case Verb::fetch_offsets: return obey<FetchOffsets>(frame);
+    case Verb::delete_offsets: return obey<DeleteOffsets>(frame);
+    case Verb::save_group: return obey<SaveGroup>(frame);
+    case Verb::delete_group: return obey<DeleteGroup>(frame);
+    case Verb::list_groups: return obey<ListGroups>(frame);
     case Verb::failed:
     case Verb::done:
     case Verb::topic_done:
@@ -42,6 +48,8 @@ void Connection::obey(const FrameBuffer::Frame& frame) {
     case Verb::bytes:
     case Verb::timestamp:
     case Verb::text:
+    case Verb::offsets:
+    case Verb::groups:
     case Verb::welcome:
     case Verb::ready:
     case Verb::topic_changed:
@@ -248,6 +256,30 @@ void Connection::obey(uint64_t request, GetStatus) { engine_.status(answer_with<
 void Connection::obey(uint64_t, Release message) {
   for (auto pin : message.pins)
     if (!ledger_->release(pin)) return close("it releases bytes that it does not hold");
+}
+
+void Connection::obey(uint64_t request, CommitOffsets message) {
+  engine_.commit_offsets(std::move(message.group), std::move(message.offsets), answer_with<Done, void>(request));
+}
+
+void Connection::obey(uint64_t request, FetchOffsets message) {
+  engine_.fetch_offsets(std::move(message.group), answer_with<Offsets, std::vector<CommittedOffset>>(request));
+}
+
+void Connection::obey(uint64_t request, DeleteOffsets message) {
+  engine_.delete_offsets(std::move(message.group), std::move(message.partitions), answer_with<Done, void>(request));
+}
+
+void Connection::obey(uint64_t request, SaveGroup message) {
+  engine_.save_group(std::move(message.group), std::move(message.state), answer_with<Done, void>(request));
+}
+
+void Connection::obey(uint64_t request, DeleteGroup message) {
+  engine_.delete_group(std::move(message.group), answer_with<Done, void>(request));
+}
+
+void Connection::obey(uint64_t request, ListGroups message) {
+  engine_.list_groups(std::move(message.after), answer_with<Groups, std::vector<StoredGroup>>(request));
 }
 
 }  // namespace topicfs::ipc

@@ -38,6 +38,10 @@ void try_all(ByteSpan payload) {
   try_message<BytesAnswer>(payload);
   try_message<TopicChanged>(payload);
   try_message<Durable>(payload);
+  try_message<CommitOffsets>(payload);
+  try_message<SaveGroup>(payload);
+  try_message<Offsets>(payload);
+  try_message<Groups>(payload);
 }
 
 }  // namespace

@@ -359,6 +359,7 @@ void MemoryEngine::delete_topic(const Uuid& id, OnlyEmpty only_empty, Completion
         return fail(Errc::kNotEmpty, "the topic holds records");
     for (auto& partition : old->partitions) partitions_.erase(partition.id);
     topics_.erase(old->name);
+    groups_.forget(*old);
     actions_.push_back([this, old] {
       MutexLock listeners(listeners_mutex_);
       for (auto* listener : listeners_) listener->on_topic_deleted(old);
@@ -578,6 +579,57 @@ void MemoryEngine::allocate_producer_ids(int32_t count, Completion<int64_t> done
     return std::exchange(next_producer_id_, next_producer_id_ + count);
   }();
   answer_now(std::move(done), std::move(outcome));
+}
+
+// ---- consumer groups
+
+template <class Act>
+void MemoryEngine::change_groups(Completion<void> done, Act act) {
+  auto outcome = [&]() -> Result<void> {
+    MutexLock lock(mutex_);
+    if (poisoned_) return read_only();
+    return act();
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::commit_offsets(std::string group, std::vector<CommittedOffset> offsets, Completion<void> done) {
+  change_groups(std::move(done), [&]() -> Result<void> {
+    std::erase_if(offsets, [this](auto& o) { return !find(o.partition); });
+    groups_.commit(group, offsets, clock_.wall_now());
+    return {};
+  });
+}
+
+void MemoryEngine::fetch_offsets(std::string group, Completion<std::vector<CommittedOffset>> done) {
+  Result<std::vector<CommittedOffset>> offsets = [&] {
+    MutexLock lock(mutex_);
+    return groups_.offsets(group);
+  }();
+  answer_now(std::move(done), std::move(offsets));
+}
+
+void MemoryEngine::delete_offsets(std::string group, std::vector<PartitionId> partitions, Completion<void> done) {
+  change_groups(std::move(done), [&]() -> Result<void> { return groups_.remove_offsets(group, partitions), Result<void>(); });
+}
+
+void MemoryEngine::save_group(std::string group, GroupState state, Completion<void> done) {
+  change_groups(std::move(done), [&]() -> Result<void> {
+    groups_.save(group, std::move(state), clock_.wall_now());
+    return {};
+  });
+}
+
+void MemoryEngine::delete_group(std::string group, Completion<void> done) {
+  change_groups(std::move(done), [&] { return groups_.remove(group); });
+}
+
+void MemoryEngine::list_groups(std::string after, Completion<std::vector<StoredGroup>> done) {
+  Result<std::vector<StoredGroup>> some = [&] {
+    MutexLock lock(mutex_);
+    return groups_.list(after);
+  }();
+  answer_now(std::move(done), std::move(some));
 }
 
 // ---- reads

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "support/memory_groups.h"
 
 namespace topicfs::testing {
 
@@ -78,6 +79,12 @@ class MemoryEngine final : public Engine {
                  Completion<TextRead> done) override;
   void fetch(PartitionId partition, Offset from, size_t max_bytes, Completion<Fetched> done) override;
   void find_timestamp(PartitionId partition, int64_t timestamp, Completion<TimestampedOffset> done) override;
+  void commit_offsets(std::string group, std::vector<CommittedOffset> offsets, Completion<void> done) override;
+  void fetch_offsets(std::string group, Completion<std::vector<CommittedOffset>> done) override;
+  void delete_offsets(std::string group, std::vector<PartitionId> partitions, Completion<void> done) override;
+  void save_group(std::string group, GroupState state, Completion<void> done) override;
+  void delete_group(std::string group, Completion<void> done) override;
+  void list_groups(std::string after, Completion<std::vector<StoredGroup>> done) override;
   void add_listener(EngineListener* listener) override;
   void remove_listener(EngineListener* listener) override;  ///< not from a listener's own call
   Uuid store_id() override { return options_.store_id; }
@@ -106,6 +113,9 @@ class MemoryEngine final : public Engine {
   void answer(Completion<T> done, Result<T> result) REQUIRES(mutex_);
   template <class T>
   void answer_now(Completion<T> done, Result<T> result) EXCLUDES(mutex_);
+  /// Answers what `act` returns under the lock, unless the log is poisoned.
+  template <class Act>
+  void change_groups(Completion<void> done, Act act) EXCLUDES(mutex_);
 
   const Options options_;
   Clock& clock_;
@@ -130,6 +140,7 @@ class MemoryEngine final : public Engine {
   uint32_t last_topic_ GUARDED_BY(mutex_) = 0;
   uint32_t last_partition_ GUARDED_BY(mutex_) = 0;
   int64_t next_producer_id_ GUARDED_BY(mutex_) = 1000;
+  MemoryGroups groups_ GUARDED_BY(mutex_);
 };
 
 }  // namespace topicfs::testing

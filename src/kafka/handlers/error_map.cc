@@ -20,9 +20,37 @@ ErrorCode error_code_of(BatchFault fault) {
   return ErrorCode::kUnknownServerError;
 }
 
+/// As Kafka's coordinator translates errors of its own log: clients look for the coordinator again, and retry.
+ErrorCode of_group(Errc code) {
+  switch (code) {
+    case Errc::kNotFound: return ErrorCode::kGroupIdNotFound;
+    case Errc::kNotEmpty: return ErrorCode::kNonEmptyGroup;
+    case Errc::kTooLarge: return ErrorCode::kInvalidCommitOffsetSize;
+    case Errc::kFull:
+    case Errc::kTimedOut:
+    case Errc::kWouldBlock: return ErrorCode::kCoordinatorNotAvailable;
+    case Errc::kCancelled:
+    case Errc::kBusy:
+    case Errc::kUnavailable:
+    case Errc::kClosed:
+    case Errc::kNoSpace:
+    case Errc::kReadOnly:
+    case Errc::kIo: return ErrorCode::kNotCoordinator;
+    case Errc::kInvalidArgument:
+    case Errc::kExists:
+    case Errc::kNotPermitted:
+    case Errc::kOutOfRange:
+    case Errc::kCorrupt:
+    case Errc::kUnsupported:
+    case Errc::kDenied: return ErrorCode::kUnknownServerError;
+  }
+  return ErrorCode::kUnknownServerError;
+}
+
 }  // namespace
 
 ErrorCode error_code_of(const Error& error, Verb verb) {
+  if (verb == Verb::group) return of_group(error.code);
   if (verb == Verb::append)
     if (auto fault = fault_of(error)) return error_code_of(*fault);
   switch (error.code) {

@@ -8,7 +8,7 @@
 namespace topicfs::kafka {
 
 /// What the engine was asked to do: some errors mean different things to Kafka's clients.
-enum class Verb { append, read, catalog };
+enum class Verb { append, read, catalog, group };
 
 /// Retriable where trying again can help: clients retry on their own until their time-out.
 ErrorCode error_code_of(const Error& error, Verb verb);

@@ -12,6 +12,8 @@ void handle(Gateway& gateway, CallPtr<ProduceRequest, ProduceResponse> call);
 void handle(Gateway& gateway, CallPtr<FetchRequest, FetchResponse> call);
 void handle(Gateway& gateway, CallPtr<ListOffsetsRequest, ListOffsetsResponse> call);
 void handle(Gateway& gateway, CallPtr<MetadataRequest, MetadataResponse> call);
+void handle(Gateway& gateway, CallPtr<OffsetCommitRequest, OffsetCommitResponse> call);
+void handle(Gateway& gateway, CallPtr<OffsetFetchRequest, OffsetFetchResponse> call);
 void handle(Gateway& gateway, CallPtr<FindCoordinatorRequest, FindCoordinatorResponse> call);
 void handle(Gateway& gateway, CallPtr<ApiVersionsRequest, ApiVersionsResponse> call);
 void handle(Gateway& gateway, CallPtr<CreateTopicsRequest, CreateTopicsResponse> call);

@@ -14,6 +14,8 @@
 #include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
+#include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/produce.h"
 
 namespace topicfs::kafka {
@@ -45,6 +47,8 @@ using Apis = ApiList<Api<ProduceRequest, ProduceResponse>,
                      Api<FetchRequest, FetchResponse>,
                      Api<ListOffsetsRequest, ListOffsetsResponse>,
                      Api<MetadataRequest, MetadataResponse>,
+                     Api<OffsetCommitRequest, OffsetCommitResponse>,
+                     Api<OffsetFetchRequest, OffsetFetchResponse>,
                      Api<FindCoordinatorRequest, FindCoordinatorResponse>,
                      Api<ApiVersionsRequest, ApiVersionsResponse>,
                      Api<CreateTopicsRequest, CreateTopicsResponse>,

@@ -98,6 +98,12 @@ class RingEngine final : public Engine {
   void find_timestamp(PartitionId, int64_t, Completion<TimestampedOffset> done) override {
     done(TimestampedOffset{});
   }
+  void commit_offsets(std::string, std::vector<CommittedOffset>, Completion<void> done) override { done({}); }
+  void fetch_offsets(std::string, Completion<std::vector<CommittedOffset>> done) override { done({}); }
+  void delete_offsets(std::string, std::vector<PartitionId>, Completion<void> done) override { done({}); }
+  void save_group(std::string, GroupState, Completion<void> done) override { done({}); }
+  void delete_group(std::string, Completion<void> done) override { done({}); }
+  void list_groups(std::string, Completion<std::vector<StoredGroup>> done) override { done({}); }
 
  private:
   static constexpr size_t kRingBytes = 64 << 20, kMaxReadBytes = 1 << 20, kMaxPartitions = 4096;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "codec/base64.h"
 #include "codec/crc32c.h"
 #include "codec/endian.h"
 #include "codec/varint.h"
@@ -107,4 +108,13 @@ TEST_CASE("crc32c_copy copies, and its checksum is that of the copy") {
   CHECK(crc32c_copy(reinterpret_cast<std::byte*>(to.data()), as_byte_span(from), 17) ==
         crc32c(as_byte_span(from), 17));
   CHECK(to == from);
+}
+
+TEST_CASE("base64 is RFC 4648's, and only what it writes is read") {
+  const char* pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe", "//4="}};
+  for (auto& [bytes, text] : pairs) {
+    CHECK(to_base64(bytes) == text);
+    CHECK(from_base64(text) == bytes);
+  }
+  for (const char* bad : {"Zg", "Zg=", "Zh==", "Z===", "====", "Zm9=", "Zm 9", "Zg==Zg=="}) CHECK_FALSE(from_base64(bad));
 }

@@ -93,6 +93,36 @@ TEST_CASE("what is appended is read, as text and as batches, and the ends are se
   CHECK(ends->retained_bytes == door.engine.ends(id)->retained_bytes);
 }
 
+TEST_CASE("consumer groups are kept, listed and deleted through the client") {
+  Door door;
+  door.connect();
+  auto id = door.create("t")->partitions[0].id;
+  auto& client = *door.client;
+  CommittedOffset offset{id, Offset(7), 2, "mine", WallMilliseconds(0)};
+  REQUIRE(await<void>([&](auto d) { client.commit_offsets("g", {offset}, std::move(d)); }));
+  auto back = await<std::vector<CommittedOffset>>([&](auto d) { client.fetch_offsets("g", std::move(d)); });
+  REQUIRE(back->size() == 1);
+  CHECK((*back)[0].committed.count() > 0);
+  (*back)[0].committed = WallMilliseconds(0);
+  CHECK((*back)[0] == offset);
+  GroupState state{"consumer", 3, "range", "m", {{"m", "i", "c", "/h", 1, 2, std::string("\0x", 2), "a"}}, WallMilliseconds(0)};
+  REQUIRE(await<void>([&](auto d) { client.save_group("g", state, std::move(d)); }));
+  for (const char* name : {"h", "i", "j", "k"})
+    REQUIRE(await<void>([&](auto d) { client.commit_offsets(name, {offset}, std::move(d)); }));
+  auto list = [&](std::string after) {
+    return *await<std::vector<StoredGroup>>([&](auto d) { client.list_groups(after, std::move(d)); });
+  };
+  REQUIRE(list("").size() == 3);
+  CHECK(list("")[0].state.members == state.members);
+  CHECK(list("")[0].offsets == 1);
+  CHECK(list("i").size() == 2);
+  CHECK(list("k").empty());
+  REQUIRE(await<void>([&](auto d) { client.delete_offsets("h", {id}, std::move(d)); }));
+  REQUIRE(await<void>([&](auto d) { client.delete_group("g", std::move(d)); }));
+  CHECK(await<void>([&](auto d) { client.delete_group("g", std::move(d)); }).error().code == Errc::kNotFound);
+  CHECK(list("")[0].name == "i");
+}
+
 TEST_CASE("listeners of the client hear what listeners of the engine hear") {
   struct Ears final : EngineListener {
     std::atomic<int> durable = 0, visible = 0, changed = 0, deleted = 0;
