@@ -1,38 +1,12 @@
 #include "engine/bucket.h"
 
-#include <fmt/core.h>
-
-#include <charconv>
-
 #include "base/log.h"
 #include "base/random.h"
 
 namespace topicfs {
 namespace {
 
-constexpr char kIdentityKey[] = "store";
 constexpr int kMaxClaims = 16;
-constexpr size_t kHexDigits = 16;
-
-/// The 16 hexadecimal digits at `at` of a key.
-std::optional<uint64_t> hex_at(std::string_view key, size_t at) {
-  if (key.size() < at + kHexDigits) return std::nullopt;
-  uint64_t n = 0;
-  auto [end, error] = std::from_chars(key.data() + at, key.data() + at + kHexDigits, n, 16);
-  if (error != std::errc() || end != key.data() + at + kHexDigits) return std::nullopt;
-  return n;
-}
-
-struct EpochAndSequence {
-  uint64_t epoch, sequence;
-};
-
-std::optional<EpochAndSequence> parse_key(std::string_view key, std::string_view prefix) {
-  if (!key.starts_with(prefix) || key.size() != prefix.size() + 2 * kHexDigits + 1) return std::nullopt;
-  auto epoch = hex_at(key, prefix.size()), sequence = hex_at(key, prefix.size() + kHexDigits + 1);
-  if (!epoch || !sequence) return std::nullopt;
-  return EpochAndSequence{*epoch, *sequence};
-}
 
 /// A small text that stays where it is until the put is done.
 void put_text(ObjectStore& store, std::string key, std::string text, Overwrite overwrite, Completion<void> done) {
@@ -42,11 +16,6 @@ void put_text(ObjectStore& store, std::string key, std::string text, Overwrite o
 }
 
 }  // namespace
-
-std::string object_key(uint64_t epoch, uint64_t sequence) { return fmt::format("objects/{:016x}-{:016x}", epoch, sequence); }
-std::string checkpoint_key(uint64_t epoch, uint64_t sequence) {
-  return fmt::format("checkpoints/{:016x}-{:016x}", epoch, sequence);
-}
 
 void Bucket::read_identity(Completion<std::optional<Uuid>> done) {
   store_.get_tail(kIdentityKey, 256, [this, done = std::move(done)](Result<ObjectBytes> r) mutable {
@@ -70,16 +39,16 @@ void Bucket::write_identity(const Uuid& id, Completion<void> done) {
 }
 
 void Bucket::claim_epoch(Completion<uint64_t> done) {
-  store_.list("epochs/", "", [this, done = std::move(done)](Result<std::vector<ListedObject>> r) mutable {
+  store_.list(kEpochPrefix, "", [this, done = std::move(done)](Result<std::vector<ListedObject>> r) mutable {
     if (!r) return done(tl::unexpected<Error>(std::move(r).error()));
     uint64_t last = 0;
-    for (const ListedObject& o : *r) last = std::max(last, hex_at(o.key, 7).value_or(0));
+    for (const ListedObject& o : *r) last = std::max(last, parse_epoch_key(o.key).value_or(0));
     try_claim(last + 1, 1, std::move(done));
   });
 }
 
 void Bucket::try_claim(uint64_t epoch, int tries, Completion<uint64_t> done) {
-  std::string key = fmt::format("epochs/{:016x}", epoch);
+  std::string key = epoch_key(epoch);
   auto claimed = [this, key, epoch, tries, done = std::move(done)](Result<void> r) mutable {
     if (r) return done(epoch);
     if (r.error().code == Errc::kExists && tries < kMaxClaims) return try_claim(epoch + 1, tries + 1, std::move(done));
@@ -93,11 +62,11 @@ void Bucket::try_claim(uint64_t epoch, int tries, Completion<uint64_t> done) {
 }
 
 void Bucket::read_state(const Uuid& store, Completion<BucketState> done) {
-  store_.list("checkpoints/", "", [this, store, done = std::move(done)](Result<std::vector<ListedObject>> r) mutable {
+  store_.list(kCheckpointPrefix, "", [this, store, done = std::move(done)](Result<std::vector<ListedObject>> r) mutable {
     if (!r) return done(tl::unexpected<Error>(std::move(r).error()));
     if (r->empty()) return list_newer({}, std::move(done));
     std::string key = r->back().key;
-    auto name = parse_key(key, "checkpoints/");
+    auto name = parse_key(key, kCheckpointPrefix);
     if (!name || r->back().size > kMaxCheckpointBytes)
       return done(fail(Errc::kCorrupt, store_.url() + "/" + key + " is not a checkpoint's name or size"));
     auto read = [this, store, key, done = std::move(done)](Result<ObjectBytes> got) mutable {
@@ -117,10 +86,10 @@ void Bucket::read_state(const Uuid& store, Completion<BucketState> done) {
 void Bucket::list_newer(BucketState state, Completion<BucketState> done) {
   std::string after = state.checkpoint ? object_key(state.checkpoint->epoch, state.checkpoint->sequence) : "";
   auto kept = std::make_shared<BucketState>(std::move(state));
-  store_.list("objects/", after, [this, kept, done = std::move(done)](Result<std::vector<ListedObject>> r) mutable {
+  store_.list(kObjectPrefix, after, [this, kept, done = std::move(done)](Result<std::vector<ListedObject>> r) mutable {
     if (!r) return done(tl::unexpected<Error>(std::move(r).error()));
     for (const ListedObject& o : *r) {
-      auto name = parse_key(o.key, "objects/");
+      auto name = parse_key(o.key, kObjectPrefix);
       if (!name) return done(fail(Errc::kCorrupt, store_.url() + "/" + o.key + " is not an object's name"));
       uint64_t expected = kept->checkpoint ? kept->checkpoint->sequence + kept->newer.size() + 1 : 0;
       if (!kept->checkpoint || name->epoch != kept->checkpoint->epoch || name->sequence != expected)

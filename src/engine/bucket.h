@@ -1,25 +1,16 @@
-// Bucket: what the store holds besides data: whose it is, which epochs were claimed, checkpoints.
-//
-//   store                                   the store's id
-//   epochs/EEEEEEEEEEEEEEEE                 one for each start of a daemon
-//   checkpoints/EEEEEEEEEEEEEEEE-SSSSSSSSSSSSSSSS
-//   objects/EEEEEEEEEEEEEEEE-SSSSSSSSSSSSSSSS
-//
-// E is the epoch and S the object's sequence in it, hexadecimal; a checkpoint's S is the last object that it knows.
-// The first checkpoint of an epoch is there before its first object. Keys are never used again.
+// Bucket: what the store holds besides data: whose it is, which epochs were claimed, checkpoints
+// (metadata/store_keys.h).
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint.h"
+#include "metadata/checkpoint.h"
+#include "metadata/store_keys.h"
 #include "object/object_store.h"
 
 namespace topicfs {
-
-std::string object_key(uint64_t epoch, uint64_t sequence);
-std::string checkpoint_key(uint64_t epoch, uint64_t sequence);
 
 /// An object that the newest checkpoint does not know.
 struct NewerObject {

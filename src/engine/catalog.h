@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "engine/control_records.h"
+#include "metadata/control_records.h"
 #include "engine/partition.h"
 
 namespace topicfs {

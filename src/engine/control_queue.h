@@ -6,7 +6,7 @@
 
 #include "base/mutex.h"
 #include "engine/append_path.h"
-#include "engine/control_records.h"
+#include "metadata/control_records.h"
 
 namespace topicfs {
 

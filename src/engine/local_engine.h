@@ -15,7 +15,7 @@
 #include "engine/append_path.h"
 #include "engine/bucket.h"
 #include "engine/catalog.h"
-#include "engine/checkpoint.h"
+#include "metadata/checkpoint.h"
 #include "engine/control_queue.h"
 #include "engine/group_store.h"
 #include "engine/listeners.h"

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "engine/catalog.h"
-#include "engine/checkpoint.h"
+#include "metadata/checkpoint.h"
 #include "engine/control_queue.h"
 #include "engine/stored_objects.h"
 #include "wal/log.h"

@@ -182,7 +182,7 @@ size_t Partition::index_size() {
   return index_.size();
 }
 
-void Partition::restore(Restored state) {
+void Partition::restore(SavedPartition state) {
   next_offset = state.end;
   next_text = state.text_end;
   MutexLock l(mutex_);
@@ -198,7 +198,7 @@ void Partition::restore(Restored state) {
   durable_end_.store(state.end.v, std::memory_order_release);
 }
 
-Partition::Restored Partition::saved() {
+SavedPartition Partition::saved() {
   MutexLock l(mutex_);
   return {ends_.log_start, offloaded_, ends_.text_start, offloaded_text_, ends_.modified, extents_};
 }

@@ -12,6 +12,7 @@
 #include <topicfs/engine.h>
 
 #include "base/mutex.h"
+#include "metadata/partition_state.h"
 #include "wal/log.h"
 
 namespace topicfs {
@@ -33,15 +34,6 @@ struct BatchRef {
 
   Offset end() const { return base + records; }
   TextPosition text_end() const { return text + text_bytes; }
-};
-
-/// A run of a partition's batches in one object.
-struct Extent {
-  Offset base, end;
-  TextPosition text, text_end;
-  int64_t max_timestamp = -1;
-  int64_t bytes = 0;          ///< stored bytes of its batches
-  uint32_t object = 0;        ///< index into the engine's table of objects
 };
 
 class Partition {
@@ -110,15 +102,9 @@ class Partition {
 
   // ---- recovery, single-threaded
 
-  struct Restored {
-    Offset log_start, end;
-    TextPosition text_start, text_end;
-    WallMilliseconds modified{0};
-    std::vector<Extent> extents;
-  };
-  void restore(Restored state) EXCLUDES(mutex_);
+  void restore(SavedPartition state) EXCLUDES(mutex_);
   /// What a checkpoint keeps: everything up to the end of what was offloaded.
-  Restored saved() EXCLUDES(mutex_);
+  SavedPartition saved() EXCLUDES(mutex_);
   void replay(const BatchRef& ref, WallMilliseconds when) EXCLUDES(mutex_);
   /// An extent that continues the partition, whose batches are in no log.
   void adopt(const Extent& extent, WallMilliseconds when) EXCLUDES(mutex_);

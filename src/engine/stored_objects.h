@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "engine/control_records.h"
+#include "metadata/control_records.h"
 #include "engine/partition.h"
 #include "object/range_reader.h"
 

@@ -1,5 +1,5 @@
 // What the engine keeps of consumer groups.
-#include "engine/group_records.h"
+#include "metadata/group_records.h"
 #include "unit/engine/engine_fixture.h"
 
 using namespace topicfs;

@@ -1,4 +1,4 @@
-#include "engine/checkpoint.h"
+#include "metadata/checkpoint.h"
 
 #include <cstring>
 
@@ -71,7 +71,7 @@ StoredObject read_object(Reader& r) {
 }
 
 void write(Writer& w, const Checkpoint::PartitionState& p) {
-  const Partition::Restored& s = p.state;
+  const SavedPartition& s = p.state;
   w.put(p.id.v), w.put(s.log_start.v), w.put(s.end.v), w.put(s.text_start.v), w.put(s.text_end.v);
   w.put(s.modified.count());
   w.put(static_cast<uint32_t>(s.extents.size()));
@@ -83,7 +83,7 @@ void write(Writer& w, const Checkpoint::PartitionState& p) {
 
 Checkpoint::PartitionState read_partition(Reader& r, size_t objects) {
   Checkpoint::PartitionState p;
-  Partition::Restored& s = p.state;
+  SavedPartition& s = p.state;
   p.id = PartitionId(r.get<uint32_t>());
   s.log_start = Offset(r.get<int64_t>()), s.end = Offset(r.get<int64_t>());
   s.text_start = TextPosition(r.get<int64_t>()), s.text_end = TextPosition(r.get<int64_t>());

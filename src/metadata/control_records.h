@@ -10,7 +10,7 @@
 #include <topicfs/catalog.h>
 #include <topicfs/result.h>
 
-#include "engine/group_records.h"
+#include "metadata/group_records.h"
 #include "wal/format.h"
 
 namespace topicfs {

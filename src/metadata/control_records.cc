@@ -1,4 +1,4 @@
-#include "engine/control_records.h"
+#include "metadata/control_records.h"
 
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>

@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/control_records.h"
-#include "engine/partition.h"
+#include "metadata/control_records.h"
+#include "metadata/partition_state.h"
 
 namespace topicfs {
 
@@ -35,7 +35,7 @@ struct Checkpoint {
   std::vector<StoredObject> objects;
   struct PartitionState {
     PartitionId id;
-    Partition::Restored state;
+    SavedPartition state;
   };
   std::vector<PartitionState> partitions;
   std::vector<GroupRecord> groups;  ///< records that make them, in order

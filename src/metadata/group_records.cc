@@ -1,4 +1,4 @@
-#include "engine/group_records.h"
+#include "metadata/group_records.h"
 
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
