@@ -20,6 +20,7 @@
 #include "engine/group_store.h"
 #include "engine/listeners.h"
 #include "engine/offloader.h"
+#include "engine/pool_block_memory.h"
 #include "engine/read_path.h"
 #include "engine/stored_objects.h"
 #include "io/sync_probe.h"
@@ -135,6 +136,7 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   SyncProbe sync_probe_;
   uint64_t epoch_ = 0;
   std::unique_ptr<ChunkPool> pool_;
+  std::unique_ptr<PoolBlockMemory> block_memory_;
   std::unique_ptr<wal::Segments> segments_;
   Catalog catalog_;
   GroupStore groups_;

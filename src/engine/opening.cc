@@ -184,7 +184,10 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     s.max_segments = static_cast<uint32_t>(options_.wal_max_bytes / options_.wal_segment_bytes);
     s.method = e.sync_probe_.method;
     e.segments_ = std::make_unique<wal::Segments>(s, parts_.files, parts_.device, *e.pool_);
-    e.objects_ = std::make_unique<StoredObjects>(parts_.store, options_.footer_cache_bytes, options_.block_cache_bytes);
+    uint64_t for_reads = std::min(options_.block_cache_bytes, options_.pool_bytes / PoolBlockMemory::kPoolShare);
+    e.block_memory_ = std::make_unique<PoolBlockMemory>(*e.pool_, static_cast<uint32_t>(for_reads / chunk));
+    e.objects_ = std::make_unique<StoredObjects>(parts_.store, options_.footer_cache_bytes, options_.block_cache_bytes,
+                                                 *e.block_memory_);
     e.make_offloader();
     return {};
   }

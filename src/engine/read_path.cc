@@ -214,7 +214,12 @@ void ReadPath::fetch_from_object(std::shared_ptr<FetchRequest> r, const Extent& 
     if (!read) return r->done(tl::unexpected<Error>(std::move(read).error()));
     Fetched fetched;
     for (const BatchView& batch : read->batches) {
-      fetched.batches.pieces.push_back(batch.bytes);
+      // Batches of one block stand side by side: one piece.
+      auto& pieces = fetched.batches.pieces;
+      if (!pieces.empty() && pieces.back().data() + pieces.back().size() == batch.bytes.data())
+        pieces.back() = {pieces.back().data(), pieces.back().size() + batch.bytes.size()};
+      else
+        pieces.push_back(batch.bytes);
       fetched.batches.size += batch.bytes.size();
     }
     fetched.batches.pin = std::move(read->pin);

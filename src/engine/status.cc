@@ -118,6 +118,11 @@ std::string LocalEngine::status_json() {
   w.put("block_hits", blocks.hits);
   w.put("block_misses", blocks.misses);
   w.put("block_bytes", blocks.bytes);
+  PoolBlockMemory::Counters memory = block_memory_->counters();
+  w.put("block_chunks", memory.chunks);
+  w.put("block_chunks_free", memory.free_chunks);
+  w.put("blocks_in_pool", memory.in_pool);
+  w.put("blocks_in_heap", memory.in_heap);
   w.close();
   w.open("errors");
   w.put("store", store.errors);

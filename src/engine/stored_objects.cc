@@ -14,8 +14,9 @@ Completion<ObjectRead> checked(const StoredObject& object, Completion<ObjectRead
 
 }  // namespace
 
-StoredObjects::StoredObjects(ObjectStore& store, uint64_t footer_cache_bytes, uint64_t block_cache_bytes)
-    : footers_(store, footer_cache_bytes), reader_(store, footers_, {block_cache_bytes, nullptr}) {}
+StoredObjects::StoredObjects(ObjectStore& store, uint64_t footer_cache_bytes, uint64_t block_cache_bytes,
+                             BlockMemory& memory)
+    : footers_(store, footer_cache_bytes), reader_(store, footers_, {block_cache_bytes, &memory}) {}
 
 uint32_t StoredObjects::add(StoredObject object) {
   MutexLock l(mutex_);

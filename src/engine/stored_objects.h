@@ -12,10 +12,10 @@
 
 namespace topicfs {
 
-/// Thread-safe. The store outlives it.
+/// Thread-safe. The store and the memory outlive it.
 class StoredObjects {
  public:
-  StoredObjects(ObjectStore& store, uint64_t footer_cache_bytes, uint64_t block_cache_bytes);
+  StoredObjects(ObjectStore& store, uint64_t footer_cache_bytes, uint64_t block_cache_bytes, BlockMemory& memory);
 
   /// Objects are known by their index, in the order in which they were added.
   uint32_t add(StoredObject object);

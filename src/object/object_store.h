@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <topicfs/completion.h>
@@ -17,8 +19,19 @@ struct ObjectRange {
   uint64_t size = 0;
 };
 
+/// Bytes that were read, and what keeps them.
 struct ObjectBytes {
-  std::vector<std::byte> bytes;
+  ObjectBytes() = default;
+  ObjectBytes(std::vector<std::byte> read, uint64_t size_of_object) : object_size(size_of_object) {
+    auto kept = std::make_shared<const std::vector<std::byte>>(std::move(read));
+    bytes = *kept;
+    owner = std::move(kept);
+  }
+  ObjectBytes(ByteSpan read, std::shared_ptr<const void> keeper, uint64_t size_of_object)
+      : bytes(read), owner(std::move(keeper)), object_size(size_of_object) {}
+
+  ByteSpan bytes;  ///< valid while `owner` lives
+  std::shared_ptr<const void> owner;
   uint64_t object_size = 0;  ///< of the whole object
 };
 

@@ -98,17 +98,17 @@ void DirStore::get(std::string key, ObjectRange range, Completion<ObjectBytes> d
   submit<ObjectBytes>(std::move(done), [this, key = std::move(key), range]() -> Result<ObjectBytes> {
     if (range.size == 0) return fail(Errc::kInvalidArgument, "get " + path_of(key) + ": no bytes asked for");
     uint64_t size = 0;
-    TRY_ASSIGN(UniqueFd fd, open_for_reading(key, size));
-    return read_now(key, fd.get(), range, size);
+    TRY_ASSIGN(DirectFile file, open_for_reading(key, size));
+    return read_now(key, file, range, size);
   });
 }
 
 void DirStore::get_tail(std::string key, uint64_t max_bytes, Completion<ObjectBytes> done) {
   submit<ObjectBytes>(std::move(done), [this, key = std::move(key), max_bytes]() -> Result<ObjectBytes> {
     uint64_t size = 0;
-    TRY_ASSIGN(UniqueFd fd, open_for_reading(key, size));
+    TRY_ASSIGN(DirectFile file, open_for_reading(key, size));
     uint64_t tail = std::min(size, max_bytes);
-    return read_now(key, fd.get(), {size - tail, tail}, size);
+    return read_now(key, file, {size - tail, tail}, size);
   });
 }
 
@@ -165,39 +165,29 @@ Result<void> DirStore::name_it(const std::string& temporary, const std::string& 
   return {};
 }
 
-Result<UniqueFd> DirStore::open_for_reading(const std::string& key, uint64_t& size) {
+Result<DirectFile> DirStore::open_for_reading(const std::string& key, uint64_t& size) {
   counted_.gets++;
   TRY(check_object_key(key));
-  UniqueFd fd(::openat(root_.get(), key.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return fail_errno("open " + path_of(key), errno);
+  TRY_ASSIGN(DirectFile file, open_direct(root_.get(), key, path_of(key)));
   struct stat status;
-  if (::fstat(fd.get(), &status) != 0) return fail_errno("stat " + path_of(key), errno);
+  if (::fstat(file.fd.get(), &status) != 0) return fail_errno("stat " + path_of(key), errno);
   if (!S_ISREG(status.st_mode)) return fail(Errc::kNotFound, path_of(key) + " is not a file");
   size = static_cast<uint64_t>(status.st_size);
-  return fd;
+  return file;
 }
 
-Result<ObjectBytes> DirStore::read_now(const std::string& key, int fd, ObjectRange range, uint64_t object_size) {
+Result<ObjectBytes> DirStore::read_now(const std::string& key, const DirectFile& file, ObjectRange range,
+                                       uint64_t object_size) {
   if (range.size > kMaxGetBytes)
     return fail(Errc::kTooLarge, "get " + path_of(key) + ": more than " + std::to_string(kMaxGetBytes) + " bytes");
   if (range.offset > object_size || range.size > object_size - range.offset) {
     return fail(Errc::kCorrupt, path_of(key) + " has only " + std::to_string(object_size) + " bytes, not " +
                                     std::to_string(range.size) + " at " + std::to_string(range.offset));
   }
-  (void)::posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);  // exact ranges: reading ahead is the caller's business
-  ObjectBytes answer;
-  answer.object_size = object_size;
-  answer.bytes.resize(range.size);
-  for (size_t got = 0; got < answer.bytes.size();) {
-    ssize_t n = ::pread(fd, answer.bytes.data() + got, answer.bytes.size() - got,
-                        static_cast<off_t>(range.offset + got));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno("read " + path_of(key), errno);
-    if (n == 0) return fail(Errc::kCorrupt, path_of(key) + " became shorter while it was read");
-    got += static_cast<size_t>(n);
-  }
-  counted_.get_bytes += answer.bytes.size();
-  return answer;
+  if (range.size == 0) return ObjectBytes({}, nullptr, object_size);
+  TRY_ASSIGN(DirectBytes read, read_direct(file, range.offset, range.size, buffers_, path_of(key)));
+  counted_.get_bytes += range.size;
+  return ObjectBytes(read.bytes, std::move(read.owner), object_size);
 }
 
 Result<std::vector<ListedObject>> DirStore::list_now(const std::string& prefix, const std::string& start_after) {

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
+#include "io/direct_file.h"
 #include "object/object_store.h"
 #include "object/worker_pool.h"
 
@@ -41,14 +42,15 @@ class DirStore final : public ObjectStore {
 
   Result<void> put_now(const std::string& key, const std::vector<ByteSpan>& pieces, Overwrite overwrite);
   Result<void> name_it(const std::string& temporary, const std::string& key, Overwrite overwrite);
-  Result<UniqueFd> open_for_reading(const std::string& key, uint64_t& size);
-  Result<ObjectBytes> read_now(const std::string& key, int fd, ObjectRange range, uint64_t object_size);
+  Result<DirectFile> open_for_reading(const std::string& key, uint64_t& size);
+  Result<ObjectBytes> read_now(const std::string& key, const DirectFile& file, ObjectRange range, uint64_t object_size);
   Result<std::vector<ListedObject>> list_now(const std::string& prefix, const std::string& start_after);
   Result<void> remove_now(const std::string& key);
   std::string path_of(const std::string& key) const { return root_path_ + "/" + key; }
 
   const std::string root_path_;
   const UniqueFd root_, temporary_, lock_;
+  DirectBuffers buffers_;
   std::atomic<uint64_t> next_temporary_{0};
   struct {
     std::atomic<uint64_t> puts{0}, gets{0}, lists{0}, deletes{0}, put_bytes{0}, get_bytes{0}, errors{0};

@@ -76,8 +76,10 @@ Result<ObjectBytes> bytes_of_range(HttpResponse response, ObjectRange range, con
   if (response.status == 200) {  // the range was ignored; fine if it was all of the object
     if (response.cut || range.offset != 0)
       return fail(Errc::kUnsupported, doing + ": the server ignores ranges");
-    if (response.body.size() < range.size) return shorter(response.body.size());
-    return ObjectBytes{std::move(response.body), range.size};
+    uint64_t whole = response.body.size();
+    if (whole < range.size) return shorter(whole);
+    response.body.resize(range.size);
+    return ObjectBytes{std::move(response.body), whole};
   }
   if (response.status != 206) return tl::unexpected<Error>(error_of(response, doing));
   auto got = parse_content_range(response.content_range);

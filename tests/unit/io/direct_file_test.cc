@@ -1,0 +1,70 @@
+#include "io/direct_file.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "base/unique_fd.h"
+#include "support/temporary_directory.h"
+
+using namespace topicfs;
+
+namespace {
+
+struct Fixture {
+  TemporaryDirectory directory;
+  UniqueFd fd{::open(directory.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  DirectBuffers buffers;
+
+  std::vector<std::byte> write(const std::string& name, size_t size) {
+    std::vector<std::byte> bytes(size);
+    for (size_t i = 0; i < size; i++) bytes[i] = static_cast<std::byte>(i * 7 + i / 4096);
+    DirectStaging staging;
+    auto file = create_direct(fd.get(), name, name).value();
+    ByteSpan piece(bytes);
+    REQUIRE(write_direct(file, {&piece, 1}, staging, name));
+    return bytes;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a direct read brings exactly the range, wherever it begins and ends") {
+  const auto bytes = write("f", 3 * 4096 + 100);
+  auto file = open_direct(fd.get(), "f", "f").value();
+  struct { size_t at, size; } ranges[] = {{0, 1}, {0, 4096}, {1, 4096}, {4095, 2}, {4096, 8192}, {12287, 101}, {0, bytes.size()}};
+  for (auto [at, size] : ranges) {
+    auto read = read_direct(file, at, size, buffers, "f").value();
+    CAPTURE(at);
+    REQUIRE(read.bytes.size() == size);
+    CHECK(std::memcmp(read.bytes.data(), bytes.data() + at, size) == 0);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a direct read beyond the end of a file is an error, not zeros") {
+  write("f", 5000);
+  auto file = open_direct(fd.get(), "f", "f").value();
+  CHECK(read_direct(file, 4096, 904, buffers, "f"));
+  CHECK(read_direct(file, 4096, 905, buffers, "f").error().code == Errc::kCorrupt);
+  CHECK(read_direct(file, 4096, 8192, buffers, "f").error().code == Errc::kCorrupt);
+  CHECK(read_direct(file, 8192, 1, buffers, "f").error().code == Errc::kCorrupt);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is not there, or is behind a symbolic link, does not open") {
+  write("f", 10);
+  REQUIRE(::symlinkat("f", fd.get(), "link") == 0);
+  CHECK(open_direct(fd.get(), "none", "none").error().code == Errc::kNotFound);
+  CHECK_FALSE(open_direct(fd.get(), "link", "link"));
+}
+
+TEST_CASE("a buffer is used again when its reader has let go of it, and not before") {
+  DirectBuffers buffers;
+  auto first = buffers.take(100'000);
+  std::byte* at = first.get();
+  auto second = buffers.take(100'000);
+  CHECK(second.get() != at);
+  first.reset();
+  CHECK(buffers.take(50'000).get() == at);
+}
