@@ -1,9 +1,11 @@
 #include "engine/local_engine.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/topic_settings.h"
 #include "engine/topic_settings.h"
 
 namespace topicfs {
@@ -28,6 +30,15 @@ Result<Partition*> LocalEngine::partition_of(PartitionId id) {
   return p;
 }
 
+/// What lies too far from now for the topic. Records that get the time of their append may say anything.
+static void limit_timestamps(const Partition& p, WallMilliseconds now, ValidateLimits& limits) {
+  if (p.log_append_time.load(std::memory_order_relaxed)) return;
+  int64_t t = std::max<int64_t>(now.count(), 0);
+  int64_t after = p.timestamp_after_max.load(std::memory_order_relaxed);
+  limits.min_timestamp = t - p.timestamp_before_max.load(std::memory_order_relaxed);
+  if (after <= std::numeric_limits<int64_t>::max() - t) limits.max_timestamp = t + after;
+}
+
 RequestId LocalEngine::append_batch(PartitionId partition, ByteSpan batch, AppendOptions options,
                                     Completion<Appended> done) {
   auto p = partition_of(partition);
@@ -35,6 +46,8 @@ RequestId LocalEngine::append_batch(PartitionId partition, ByteSpan batch, Appen
   ValidateLimits limits;
   limits.max_batch_bytes = (*p)->max_message_bytes.load(std::memory_order_relaxed);
   limits.max_text_bytes = options_.max_batch_text;
+  limits.keys = (*p)->needs_keys.load(std::memory_order_relaxed) ? Require::yes : Require::no;
+  limit_timestamps(**p, parts_.clock.wall_now(), limits);
   return appends_->append_batch(**p, batch, limits, (*p)->log_append_time.load(std::memory_order_relaxed), options,
                                 std::move(done));
 }
@@ -116,10 +129,10 @@ void LocalEngine::create_topic(NewTopic topic, Completion<TopicPtr> done) {
     if (catalog_.find(topic.name)) return fail(Errc::kExists, "the topic " + topic.name + " exists");
     if (topic.partitions < 0 || topic.partitions > kMaxPartitionsPerTopic)
       return fail(Errc::kInvalidArgument, "a topic has at most " + std::to_string(kMaxPartitionsPerTopic) + " partitions");
-    TRY(check_settings(topic.settings));
+    TRY_ASSIGN(TopicSettings settings, parse_topic_settings(topic.settings));
     TRY_ASSIGN(PartitionId first, catalog_.next_partition_ids(topic.partitions));
     WallMilliseconds now = parts_.clock.wall_now();
-    TopicInfo info{id, catalog_.next_topic_number(), topic.name, topic.ownership, topic.settings, now, now, {}};
+    TopicInfo info{id, catalog_.next_topic_number(), topic.name, topic.ownership, std::move(settings), now, now, {}};
     for (int32_t i = 0; i < topic.partitions; i++)
       info.partitions.push_back({first + static_cast<uint32_t>(i), topic.partition_ownership, now, now});
     return ControlRecord(TopicCreated{std::move(info)});
@@ -163,10 +176,10 @@ void LocalEngine::change_settings(const Uuid& topic, std::map<std::string, std::
     TRY_ASSIGN(TopicPtr t, must_find(catalog_, topic));
     TopicSettings settings = t->settings;
     for (const auto& [name, value] : changes) {
-      if (value) TRY(check_setting(name, *value));
       if (value) settings[name] = *value;
       else settings.erase(name);
     }
+    TRY_ASSIGN(settings, parse_topic_settings(settings));
     return ControlRecord(SettingsChanged{topic, std::move(settings), parts_.clock.wall_now()});
   };
   change_topic(std::move(decide), topic, std::move(done));
@@ -233,12 +246,8 @@ void LocalEngine::apply(const ControlRecord& record, Offset offset) {
 }
 
 void LocalEngine::apply_settings(const TopicInfo& topic) {
-  AppendSettings s = append_settings(topic.settings, options_.max_message_bytes);
-  for (const PartitionInfo& info : topic.partitions) {
-    Partition* p = catalog_.partition(info.id);
-    p->max_message_bytes.store(s.max_message_bytes, std::memory_order_relaxed);
-    p->log_append_time.store(s.log_append_time, std::memory_order_relaxed);
-  }
+  for (const PartitionInfo& info : topic.partitions)
+    topicfs::apply_settings(topic.settings, options_.max_message_bytes, *catalog_.partition(info.id));
 }
 
 void LocalEngine::make_offloader() {

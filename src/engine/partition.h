@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <deque>
+#include <limits>
 #include <vector>
 
 #include <topicfs/engine.h>
@@ -45,6 +46,10 @@ class Partition {
   // ---- of the topic's settings
   std::atomic<uint32_t> max_message_bytes{1 << 20};
   std::atomic<bool> log_append_time{false};
+  std::atomic<bool> needs_keys{false};  ///< of Kafka's records: the topic is compacted
+  /// How far a producer's timestamps may lie from the clock, in milliseconds.
+  std::atomic<int64_t> timestamp_before_max{std::numeric_limits<int64_t>::max()};
+  std::atomic<int64_t> timestamp_after_max{std::numeric_limits<int64_t>::max()};
 
   // ---- guarded by the log's lock
   Offset next_offset;

@@ -1,20 +1,13 @@
-// The topic settings that mean something here, by their Kafka names; any other is refused.
+// What the append path needs of a topic's settings. All of them, and what they mean: base/topic_settings.h.
 #pragma once
 
 #include <topicfs/catalog.h>
-#include <topicfs/result.h>
+
+#include "engine/partition.h"
 
 namespace topicfs {
 
-/// kInvalidArgument names the setting and what it takes.
-Result<void> check_setting(std::string_view name, std::string_view value);
-Result<void> check_settings(const TopicSettings& settings);
-
-/// What the append path needs of them.
-struct AppendSettings {
-  uint32_t max_message_bytes;
-  bool log_append_time = false;
-};
-AppendSettings append_settings(const TopicSettings& settings, uint32_t default_max_message_bytes);
+/// Hands the topic's settings to its partition; `default_max_message_bytes` counts where the topic sets none.
+void apply_settings(const TopicSettings& settings, uint32_t default_max_message_bytes, Partition& partition);
 
 }  // namespace topicfs

@@ -1,58 +1,16 @@
 #include "support/memory_engine.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <limits>
 
 #include "base/check.h"
 #include "base/random.h"
+#include "base/topic_settings.h"
 #include "support/memory_batch.h"
 
 namespace topicfs::testing {
 namespace {
-
-constexpr size_t kDefaultMaxMessageBytes = 1048588;  // Kafka's max.message.bytes
-
-struct KnownSetting {
-  std::string_view name;
-  std::vector<std::string_view> words;  // empty: an integer >= -1
-};
-
-const std::vector<KnownSetting>& known_settings() {
-  static const std::vector<KnownSetting> known{
-      {"cleanup.policy", {"delete", "compact", "compact,delete", "delete,compact"}},
-      {"compression.type", {"producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"}},
-      {"max.message.bytes", {}},
-      {"message.timestamp.type", {"CreateTime", "LogAppendTime"}},
-      {"min.insync.replicas", {}},
-      {"retention.bytes", {}},
-      {"retention.ms", {}},
-      {"segment.bytes", {}},
-      {"segment.ms", {}},
-  };
-  return known;
-}
-
-/// nullptr `value`: the setting goes back to its default.
-Result<void> check_setting(std::string_view name, const std::string* wanted) {
-  for (auto& known : known_settings()) {
-    if (known.name != name) continue;
-    if (!wanted) return {};
-    std::string_view value = *wanted;
-    int64_t number = 0;
-    bool good = false;
-    if (known.words.empty()) {
-      auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-      good = error == std::errc{} && end == value.data() + value.size() && number >= -1;
-    } else {
-      good = std::find(known.words.begin(), known.words.end(), value) != known.words.end();
-    }
-    if (good) return {};
-    return fail(Errc::kInvalidArgument, "setting " + std::string(name) + " cannot be '" + std::string(value) + "'");
-  }
-  return fail(Errc::kInvalidArgument, "setting " + std::string(name) + " is not known");
-}
 
 void apply(const OwnershipChange& change, Ownership& to) {
   to.uid = change.uid.value_or(to.uid);
@@ -312,7 +270,7 @@ void MemoryEngine::create_topic(NewTopic wanted, Completion<TopicPtr> done) {
       return fail(Errc::kInvalidArgument, "topic names are 1 to 249 of [A-Za-z0-9._-]");
     if (wanted.partitions < 0 || wanted.partitions > kMaxPartitionsPerTopic)
       return fail(Errc::kInvalidArgument, "a topic has 0 to 100000 partitions");
-    for (auto& [name, value] : wanted.settings) TRY(check_setting(name, &value));
+    TRY_ASSIGN(wanted.settings, parse_topic_settings(wanted.settings));
     MutexLock lock(mutex_);
     if (poisoned_) return read_only();
     if (topics_.contains(wanted.name)) return fail(Errc::kExists, "topic " + wanted.name + " exists already");
@@ -375,14 +333,13 @@ void MemoryEngine::change_settings(const Uuid& id, std::map<std::string, std::op
     MutexLock lock(mutex_);
     auto old = topic_of(id);
     if (!old) return no_such_topic();
-    for (auto& [name, value] : changes)
-      TRY(check_setting(name, value ? &*value : nullptr));
     if (poisoned_) return read_only();
     auto topic = std::make_shared<TopicInfo>(*old);
     for (auto& [name, value] : changes) {
       if (value) topic->settings[name] = *value;
       else topic->settings.erase(name);
     }
+    TRY_ASSIGN(topic->settings, parse_topic_settings(topic->settings));
     topic->changed = clock_.wall_now();
     return replace(std::move(topic));
   }();
@@ -446,9 +403,7 @@ ByteSpan MemoryEngine::keep(Batch& batch, std::vector<std::byte> bytes) {
 }
 
 void MemoryEngine::write(Partition& partition, WaitingAppend append) {
-  auto& settings = place_of(partition.id)->topic->settings;
-  auto type = settings.find("message.timestamp.type");
-  bool log_time = type != settings.end() && type->second == "LogAppendTime";
+  bool log_time = topic_setting(place_of(partition.id)->topic->settings, "message.timestamp.type") == "LogAppendTime";
   auto now = clock_.wall_now();
   auto batch = std::make_shared<Batch>();
   batch->parsed = std::move(append.parsed);
@@ -522,11 +477,8 @@ RequestId MemoryEngine::append_batch(PartitionId id, ByteSpan span, AppendOption
     if (!place) return no_such_partition();
     auto& settings = place->topic->settings;
     ValidateLimits limits;
-    limits.max_batch_bytes = kDefaultMaxMessageBytes;
-    if (auto set = settings.find("max.message.bytes"); set != settings.end())
-      limits.max_batch_bytes = static_cast<size_t>(std::max(0ll, std::atoll(set->second.c_str())));
-    if (auto set = settings.find("cleanup.policy"); set != settings.end())
-      limits.keys = set->second.find("compact") == std::string::npos ? Require::no : Require::yes;
+    limits.max_batch_bytes = static_cast<size_t>(topic_setting_number(settings, "max.message.bytes"));
+    limits.keys = topic_setting_has(settings, "cleanup.policy", "compact") ? Require::yes : Require::no;
     return parse_batch(batch, limits);
   }();
   if (parsed) return append({0, id, std::move(batch), std::move(*parsed), options.ack, std::move(done)}, options.wait);

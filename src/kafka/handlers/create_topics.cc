@@ -29,7 +29,7 @@ void describe(Out& out, const Uuid& id, int32_t partitions, const TopicSettings&
   out.num_partitions = partitions;
   out.replication_factor = 1;
   for (const ShownSetting& s : shown_settings(settings))
-    out.settings->push_back({s.name, s.value, false, static_cast<int8_t>(s.source), false});
+    out.settings->push_back({std::string(s.about.name), s.value, false, static_cast<int8_t>(s.source), false});
 }
 
 /// Explicit replicas: every partition once, from 0, each on this broker alone.
@@ -62,10 +62,11 @@ bool check_counts(const In& in, Out& out) {
 bool check_settings(const In& in, NewTopic& topic, Out& out) {
   for (const auto& s : in.settings) {
     if (!s.value) return refuse(out, ErrorCode::kInvalidConfig, "null value for setting " + s.name), false;
-    if (auto ok = check_setting(s.name, *s.value); !ok)
-      return refuse(out, ErrorCode::kInvalidConfig, ok.error().what), false;
     topic.settings[s.name] = *s.value;
   }
+  auto parsed = parse_topic_settings(topic.settings);
+  if (!parsed) return refuse(out, ErrorCode::kInvalidConfig, parsed.error().what), false;
+  topic.settings = std::move(*parsed);
   return true;
 }
 

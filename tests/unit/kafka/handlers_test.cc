@@ -215,26 +215,16 @@ TEST_CASE("producer ids are given once") {
   CHECK(kit.answer<InitProducerIdResponse>(request, 4).error_code == 35);
 }
 
-TEST_CASE("settings are checked by form and range, and shown with their defaults") {
-  CHECK(check_setting("cleanup.policy", "compact,delete"));
-  CHECK_FALSE(check_setting("cleanup.policy", "nothing"));
-  CHECK(check_setting("retention.ms", "-1"));
-  CHECK_FALSE(check_setting("retention.ms", "-2"));
-  CHECK_FALSE(check_setting("retention.ms", "soon"));
-  CHECK_FALSE(check_setting("retention.ms", ""));
-  CHECK_FALSE(check_setting("segment.bytes", "1"));
-  CHECK(check_setting("preallocate", "true"));
-  CHECK(check_setting("min.cleanable.dirty.ratio", "0.25"));
-  CHECK_FALSE(check_setting("", "1"));
+TEST_CASE("settings are shown with what was set or their defaults, and where that comes from") {
   auto shown = shown_settings({{"retention.ms", "5"}});
-  auto find = [&](std::string_view name) {
-    for (auto& s : shown)
-      if (s.name == name) return s;
-    return ShownSetting{};
+  CHECK(shown.size() == all_topic_settings().size());
+  auto find = [&](std::string_view name) -> const ShownSetting& {
+    return *std::find_if(shown.begin(), shown.end(), [&](auto& s) { return s.about.name == name; });
   };
   CHECK(find("retention.ms").value == "5");
   CHECK(find("retention.ms").source == SettingSource::topic);
   CHECK(find("cleanup.policy").value == "delete");
+  CHECK(find("cleanup.policy").source == SettingSource::default_value);
 }
 
 TEST_CASE("errors that a retry can cure are retriable to Kafka's clients") {
