@@ -61,6 +61,9 @@ void Offloader::start(ControlQueue& control) {
   MutexLock l(mutex_);
   oldest_ = parts_.clock.now();
   if (durable_.end < offloaded_) durable_ = {offloaded_, recovered_payload_};
+  // What the replayed records say is in objects is not cut into another one.
+  for (; !marks_.empty() && marks_.front().end <= offloaded_; marks_.pop_front())
+    offloaded_payload_ = marks_.front().payload;
   if (dirty_) consider_soon();
 }
 

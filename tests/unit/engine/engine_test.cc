@@ -125,6 +125,31 @@ TEST_CASE("data that was offloaded reads back from the objects, and the log's se
   }
 }
 
+TEST_CASE("after a restart the offload goes on behind what the log says is in objects, and stores nothing twice") {
+  EngineFixture f;
+  f.options.pool_bytes = 16 << 20;  // keeps the segments, so that all of the log is replayed
+  f.start();
+  f.make_partition("orders");
+  std::string expected, text = std::string(50'000, 'x') + "\n";
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < 60; i++, expected += text) REQUIRE(f.append(f.partition("orders"), text));
+    f.settle();
+    f.power_cut();
+    f.start();
+    CHECK(f.status().find("\"offloaded_segment\": 0") == std::string::npos);
+  }
+  f.stop();
+  uint64_t stored = 0;
+  for (const std::string& key : f.keys("objects/")) {
+    MutexLock l(f.bucket->mutex);
+    stored += f.bucket->objects[key]->size();
+  }
+  CHECK(stored > expected.size());
+  CHECK(stored < expected.size() * 11 / 10);
+  f.start();
+  CHECK(f.read(f.partition("orders")) == expected);
+}
+
 TEST_CASE("a torn tail is dropped, a damaged middle is refused") {
   EngineFixture f;
   f.start();
