@@ -3,12 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 #include <vector>
 
 #include "base/log.h"
 #include "wal/parse_commit.h"
+#include "wal/segment_buffer.h"
 
 namespace topicfs::wal {
 namespace {
@@ -16,31 +15,6 @@ namespace {
 struct Found {
   std::string path;
   SegmentHeader header;
-};
-
-struct FreeAligned {
-  void operator()(std::byte* p) const { std::free(p); }
-};
-
-/// One segment's bytes, read past the page cache where the file system can.
-class SegmentBuffer {
- public:
-  Result<ByteSpan> read(FileSystem& fs, const std::string& path, uint64_t bytes) {
-    if (bytes > capacity_) {
-      memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kDirectAlignment, bytes)));
-      if (!memory_) throw std::bad_alloc();
-      capacity_ = bytes;
-    }
-    auto file = fs.open(path, OpenMode::read, SyncMethod::direct);
-    if (!file) file = fs.open(path, OpenMode::read, SyncMethod::buffered);
-    if (!file) return tl::unexpected<Error>(std::move(file).error());
-    TRY_ASSIGN(size_t got, (*file)->read_at(0, {memory_.get(), bytes}));
-    return ByteSpan(memory_.get(), got);
-  }
-
- private:
-  std::unique_ptr<std::byte, FreeAligned> memory_;
-  uint64_t capacity_ = 0;
 };
 
 class Recovery {
@@ -167,7 +141,7 @@ class Recovery {
     return fail(Errc::kCorrupt,
                 fmt::format("the log is damaged before commit {} (in {} at byte {}): commit {} is missing or does not "
                             "match its checksums, and what it held had been acknowledged; restore the data directory from a "
-                            "copy, or start with an empty one to recover what is in the store",
+                            "copy, start with an empty one to recover what is in the store, or see topicfsctl repair",
                             commit->body.number, path, at, recovered_.start.commit));
   }
 

@@ -1,0 +1,58 @@
+// SegmentBuffer: one segment's bytes in memory, read past the page cache where the file system can.
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "io/file_system.h"
+
+namespace topicfs::wal {
+
+class SegmentBuffer {
+ public:
+  /// The first `bytes` of a file, fewer if it is shorter. Valid until the next call. Errors: as of File.
+  Result<ByteSpan> read(FileSystem& fs, const std::string& path, uint64_t bytes) {
+    reserve(bytes);
+    auto file = fs.open(path, OpenMode::read, SyncMethod::direct);
+    if (!file) file = fs.open(path, OpenMode::read, SyncMethod::buffered);
+    if (!file) return tl::unexpected<Error>(std::move(file).error());
+    TRY_ASSIGN(size_t got, (*file)->read_at(0, {memory_.get(), bytes}));
+    return ByteSpan(memory_.get(), got);
+  }
+
+  /// Likewise, from a disk that does not give all of it: what cannot be read is zeros, and counted in `unreadable`.
+  Result<ByteSpan> read_what_can_be(FileSystem& fs, const std::string& path, uint64_t bytes, uint64_t& unreadable) {
+    auto whole = read(fs, path, bytes);
+    if (whole || whole.error().code != Errc::kIo) return whole;
+    TRY_ASSIGN(auto file, fs.open(path, OpenMode::read, SyncMethod::buffered));
+    TRY_ASSIGN(uint64_t size, file->size());
+    size = std::min(size, bytes);
+    for (uint64_t at = 0; at < size; at += kDirectAlignment) {
+      MutableByteSpan block(memory_.get() + at, std::min<uint64_t>(kDirectAlignment, size - at));
+      auto got = file->read_at(at, block);
+      if (got && *got == block.size()) continue;
+      std::fill(block.begin(), block.end(), std::byte{0});
+      unreadable += block.size();
+    }
+    return ByteSpan(memory_.get(), size);
+  }
+
+ private:
+  void reserve(uint64_t bytes) {
+    if (bytes <= capacity_) return;
+    memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kDirectAlignment, bytes)));
+    if (!memory_) throw std::bad_alloc();
+    capacity_ = bytes;
+  }
+
+  struct Free {
+    void operator()(std::byte* p) const { std::free(p); }
+  };
+  std::unique_ptr<std::byte, Free> memory_;
+  uint64_t capacity_ = 0;
+};
+
+}  // namespace topicfs::wal
