@@ -40,8 +40,16 @@ void handle(Gateway& gateway, DeleteCall call) {
   std::vector<DeleteTopicsRequest::Topic> wanted = call->request.topics;
   if (call->version() < kFirstByIdVersion)
     for (const std::string& name : call->request.topic_names) wanted.push_back({name, Uuid{}});
+  // Named twice: in the same way, or once by its name and once by its id, which is answered by its name.
   std::map<std::pair<std::optional<std::string>, Uuid>, int> named;
   for (const auto& in : wanted) named[{in.name, in.topic_id}]++;
+  for (const auto& in : wanted) {
+    TopicPtr topic = in.name && in.topic_id.is_nil() ? gateway.engine.find_topic(*in.name) : nullptr;
+    auto by_id = topic ? named.find({std::nullopt, topic->id}) : named.end();
+    if (by_id == named.end()) continue;
+    named[{in.name, in.topic_id}] += by_id->second;
+    by_id->second = 0;
+  }
   call->response.topics.reserve(wanted.size());  // completions keep references into it
   for (const auto& in : wanted) {
     int& times = named[{in.name, in.topic_id}];

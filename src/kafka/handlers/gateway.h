@@ -20,6 +20,7 @@ inline constexpr int32_t kAllTopicOperations = 0x0df8;
 inline constexpr int32_t kAllClusterOperations = 0x1fa0;
 
 struct GatewaySettings {
+  std::string data_dir;  ///< for clients that ask where the data is; empty: not told
   /// Where clients are told to connect; empty and 0: the address that they came to.
   std::string advertised_host;
   uint16_t advertised_port = 0;

@@ -20,6 +20,12 @@ void handle(Gateway& gateway, CallPtr<CreateTopicsRequest, CreateTopicsResponse>
 void handle(Gateway& gateway, CallPtr<DeleteTopicsRequest, DeleteTopicsResponse> call);
 void handle(Gateway& gateway, CallPtr<InitProducerIdRequest, InitProducerIdResponse> call);
 void handle(Gateway& gateway, CallPtr<CreatePartitionsRequest, CreatePartitionsResponse> call);
+void handle(Gateway& gateway, CallPtr<DescribeAclsRequest, DescribeAclsResponse> call);
+void handle(Gateway& gateway, CallPtr<DescribeConfigsRequest, DescribeConfigsResponse> call);
+void handle(Gateway& gateway, CallPtr<AlterConfigsRequest, AlterConfigsResponse> call);
+void handle(Gateway& gateway, CallPtr<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse> call);
+void handle(Gateway& gateway, CallPtr<DescribeLogDirsRequest, DescribeLogDirsResponse> call);
 void handle(Gateway& gateway, CallPtr<DescribeClusterRequest, DescribeClusterResponse> call);
+void handle(Gateway& gateway, CallPtr<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse> call);
 
 }  // namespace topicfs::kafka

@@ -4,13 +4,19 @@
 
 #include <vector>
 
+#include "kafka/messages/alter_configs.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_acls.h"
 #include "kafka/messages/describe_cluster.h"
+#include "kafka/messages/describe_configs.h"
+#include "kafka/messages/describe_log_dirs.h"
+#include "kafka/messages/describe_topic_partitions.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/incremental_alter_configs.h"
 #include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
@@ -54,8 +60,14 @@ using Apis = ApiList<Api<ProduceRequest, ProduceResponse>,
                      Api<CreateTopicsRequest, CreateTopicsResponse>,
                      Api<DeleteTopicsRequest, DeleteTopicsResponse>,
                      Api<InitProducerIdRequest, InitProducerIdResponse>,
+                     Api<DescribeAclsRequest, DescribeAclsResponse>,
+                     Api<DescribeConfigsRequest, DescribeConfigsResponse>,
+                     Api<AlterConfigsRequest, AlterConfigsResponse>,
+                     Api<DescribeLogDirsRequest, DescribeLogDirsResponse>,
                      Api<CreatePartitionsRequest, CreatePartitionsResponse>,
-                     Api<DescribeClusterRequest, DescribeClusterResponse>>;
+                     Api<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>,
+                     Api<DescribeClusterRequest, DescribeClusterResponse>,
+                     Api<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>>;
 
 /// What ApiVersions answers, in the order of the list.
 inline std::vector<ApiVersionsResponse::Api> advertised_apis() {

@@ -62,8 +62,9 @@ struct Serving {
   kafka::Server* server GUARDED_BY(mutex) = nullptr;
 };
 
-kafka::ServerOptions server_options(const KafkaOptions& options) {
+kafka::ServerOptions server_options(const std::string& data_dir, const KafkaOptions& options) {
   kafka::ServerOptions server;
+  server.gateway.data_dir = data_dir;
   server.host = options.listen->host;
   server.port = options.listen->port;
   server.max_connections = options.max_connections;
@@ -96,7 +97,7 @@ int serve(const GatewayOptions& options, const sigset_t& signals) {
   auto client = ipc::Client::connect(options.data_dir, system_clock(), std::move(client_options));
   if (!client) return fail(client.error());
   kafka::ArenaBuffers buffers(**client);
-  auto server = kafka::Server::start(**client, buffers, system_clock(), server_options(options.kafka));
+  auto server = kafka::Server::start(**client, buffers, system_clock(), server_options(options.data_dir, options.kafka));
   if (!server) return fail(server.error());
   serving.set(server->get());
   LOG_INFO("serving Kafka clients on {}:{}", options.kafka.listen->host, (*server)->port());

@@ -41,6 +41,7 @@ enum class ErrorCode : int16_t {
   kOutOfOrderSequenceNumber = 45,
   kInvalidProducerEpoch = 47,
   kTransactionalIdAuthorizationFailed = 53,
+  kSecurityDisabled = 54,
   kStorageError = 56,
   kUnknownProducerId = 59,
   kReassignmentInProgress = 60,

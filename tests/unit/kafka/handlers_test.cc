@@ -203,6 +203,19 @@ TEST_CASE("topics grow, never shrink, and go by name or id") {
   CHECK(remove("t", Uuid{}) == 3);
 }
 
+TEST_CASE("a topic that is to be deleted by its name and by its id is answered once, and stays") {
+  HandlerKit kit;
+  kit.make_topic("t");
+  DeleteTopicsRequest r;
+  r.topics.push_back({std::nullopt, kit.engine.find_topic("t")->id});
+  r.topics.push_back({"t", Uuid{}});
+  auto answer = kit.answer<DeleteTopicsResponse>(std::move(r), 6);
+  REQUIRE(answer.topics.size() == 1);
+  CHECK(answer.topics[0].name == "t");
+  CHECK(answer.topics[0].error_code == 42);
+  CHECK(kit.engine.find_topic("t"));
+}
+
 TEST_CASE("producer ids are given once") {
   HandlerKit kit;
   InitProducerIdRequest request;

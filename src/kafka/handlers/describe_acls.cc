@@ -1,0 +1,11 @@
+// DescribeAcls: there are none, and tools that copy topics take the error for "nothing to copy".
+#include "kafka/handlers/handlers.h"
+
+namespace topicfs::kafka {
+
+void handle(Gateway&, CallPtr<DescribeAclsRequest, DescribeAclsResponse> call) {
+  call->response.error_code = code_of(ErrorCode::kSecurityDisabled);
+  call->response.error_message = "there are no access control lists: whoever reaches the address may do everything";
+}
+
+}  // namespace topicfs::kafka
