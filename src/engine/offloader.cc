@@ -139,6 +139,7 @@ std::shared_ptr<Offloader::Job> Offloader::make_job() {
     end = m;
     break;
   }
+  MUST(offloaded_ <= end.end);
   job->object.epoch = epoch_;
   job->object.sequence = last_sequence_ + 1;
   job->object.key = object_key(epoch_, job->object.sequence);
@@ -279,6 +280,7 @@ void Offloader::apply(const StoredObject& object) {
     p->add_extent(e);
   }
   MutexLock l(mutex_);
+  MUST(offloaded_ <= object.to);
   offloaded_ = object.to;
   if (object.epoch == epoch_ && !object.key.empty()) last_sequence_ = object.sequence;
 }

@@ -101,6 +101,7 @@ Result<void> LocalEngine::replay_control(const BatchHeader& header, ByteSpan bat
 Result<void> LocalEngine::replay(const ControlRecord& record, Offset offset) {
   control_end_.store(offset.v + 1);
   if (auto* r = std::get_if<Offloaded>(&record)) {
+    if (r->object.to < r->object.from) return fail(Errc::kCorrupt, "an offload's record ends before it begins");
     if (r->object.from == offloader_->offloaded()) offloader_->apply(r->object);
     return {};
   }

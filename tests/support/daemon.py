@@ -168,6 +168,8 @@ class Daemon:
 
     def kill9(self, leave_mount=False):
         """As a crash. The gateway must end by itself; what is left of it after 10 s is killed, and told."""
+        if self.process.poll() is not None:  # it crashed before, which explains whatever the test has seen since
+            print(f"daemon.py: topicfs had ended with status {self.process.returncode}{self._log_tail()}", file=sys.stderr)
         self.process.kill()
         self.process.wait()
         self._forget(leave_mount)

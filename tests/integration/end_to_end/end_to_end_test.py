@@ -1,11 +1,9 @@
-"""The whole product over a real S3 server: real files and Kafka records in through both doors, kill -9,
-a lost data directory, and the same bytes and records out again."""
+"""The whole product over a real S3 server when things go wrong: kill -9, a second daemon, a taken port, a dead
+gateway."""
 
 import hashlib
 import os
 import pathlib
-import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,133 +17,17 @@ sys.path.insert(0, str(HERE.parents[1] / "support"))
 import load  # noqa: E402
 import requirements  # noqa: E402
 import swift_server  # noqa: E402
-from daemon import Daemon, DaemonError, binary, free_address, is_mounted  # noqa: E402
-from daemon import port_is_open, scratch, wait_until  # noqa: E402
+from daemon import DaemonError, is_mounted, port_is_open, wait_until  # noqa: E402
+from s3_case import S3Case  # noqa: E402
 
-DEADLINE_S = 240
-LINE_WRITERS, LINES_EACH = 8, 1000
 KILL_ROUNDS, KILL_LOAD_S = 5, 2.0
-SMALL = ["--wal-segment-size", "32MiB", "--object-size", "4MiB", "--offload-interval", "2s",
-         "--wal-max-size", "1GiB"]
 
 
-class EndToEnd(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.swift = cls.enterClassContext(swift_server.SwiftServer(bucket="e2e"))
-
-    def setUp(self):
-        self.directory = self.enterContext(scratch("topicfs-e2e-"))
-        self.daemon = self.make_daemon("data")
-        self.addCleanup(lambda: self.daemon.close(quiet=True))
-
-    def make_daemon(self, data, **more):
-        more.setdefault("kafka_addr", free_address())
-        environment = {"AWS_ACCESS_KEY_ID": self.swift.access_key, "AWS_SECRET_ACCESS_KEY": self.swift.secret_key}
-        return Daemon(binary("topicfs"), self.directory / data, f"s3://e2e/{self._testMethodName}",
-                      extra=[*SMALL, "--s3-endpoint", self.swift.endpoint, "--s3-region", self.swift.region],
-                      env=environment, deadline=DEADLINE_S, **more)
-
-    def partition(self, topic, n):
-        path = self.daemon.mountpoint / topic / str(n)
-        load.run(["mkdir", "-p", path.parent])
-        load.run(["touch", path])
-        return path
-
-    def records(self, topic, n):
-        return load.consume(self.daemon.kafka_addr, topic, n)
-
-    def produce(self, topic, n, *words, **more):
-        load.run(load.kcat(self.daemon.kafka_addr, "-P", "-t", topic, "-p", n, "-X", "acks=all", *words), **more)
-
+class EndToEnd(S3Case):
     def start_writer(self, path, prefix, acknowledged):
         with open(acknowledged, "ab") as out:
             return subprocess.Popen([sys.executable, HERE / "fsync_writer.py", path, prefix, "1000000"],
                                     stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL)
-
-    # --- what was appended is there, before and after everything local is lost
-
-    def test_real_files_survive_the_loss_of_the_data_directory(self):
-        (inputs := self.directory / "inputs").mkdir()
-        files = load.real_files(inputs)
-        self.assertGreater(len(files), 50)
-        print(f"{len(files)} files, {sum(f.stat().st_size for f in files)} bytes", flush=True)
-        with self.daemon:
-            expected = self.append_everything(files)
-            wait_until(lambda: self.objects() > 0, 60, "an offload while the daemon runs")
-            before = self.check(expected, None)
-            print(f"{sum(map(len, before.values()))} records, {self.objects()} large objects", flush=True)
-            self.daemon.stop()
-            shutil.rmtree(self.daemon.data_dir)
-            self.daemon.start()
-            self.check(expected, before)
-            with self.subTest("goes on after it"):
-                self.produce("docs", 0, input=b"one more\n")
-                self.assertEqual(self.records("docs", 0)[-1][2], b"one more")
-
-    def append_everything(self, files):
-        """Answers {(topic, partition): sha256}, without the partition of many line writers."""
-        shares = {("docs", 0): "tee", ("docs", 1): "shell", ("logs", 0): "shell", ("logs", 1): "tee"}
-        processes, expected = [], {}
-        for i, ((topic, n), how) in enumerate(shares.items()):
-            mine = [f for f in files if int(f.name) % len(shares) == i]
-            processes.append(load.append_files(self.partition(topic, n), mine, how))
-            expected[topic, n] = hashlib.sha256(b"".join(f.read_bytes() for f in mine)).hexdigest()
-        expected["kafka", 0] = self.produce_lines(files)
-        self.append_many_lines()
-        load.finish(processes)
-        return expected
-
-    def produce_lines(self, files):
-        """Every non-empty line of a few files by kcat; they are files and records of the same values."""
-        text = b"".join(f.read_bytes() for f in files[:8])
-        lines = [line for line in text.split(b"\n") if line]
-        source = self.directory / "lines"
-        source.write_bytes(b"".join(line + b"\n" for line in lines))
-        self.partition("kafka", 0)
-        self.produce("kafka", 0, "-l", source)
-        self.assertEqual([value for _, _, value in self.records("kafka", 0)], lines)
-        return hashlib.sha256(source.read_bytes()).hexdigest()
-
-    def append_many_lines(self):
-        path = self.partition("lines", 0)
-        writers = [load.append_lines(path, w, LINES_EACH) for w in range(LINE_WRITERS)]
-        feeders = [threading.Thread(target=p.communicate, args=(text,), daemon=True) for p, text in writers]
-        for thread in feeders:
-            thread.start()
-        for thread in feeders:
-            thread.join(load.LIMIT_S)
-        self.assertEqual([p.returncode for p, _ in writers], [0] * LINE_WRITERS)
-
-    def objects(self):
-        """Large ones: data, not claims or catalogs."""
-        status, body = self.swift.request("GET", "/e2e")
-        self.assertEqual(status, 200)
-        return sum(int(size) > 1 << 20 for size in re.findall(rb"<Size>([0-9]+)</Size>", body))
-
-    def check(self, expected, before):
-        """Bytes by the mount, records by Kafka, both against each other; answers the records."""
-        found = {}
-        for topic, n in [*expected, ("lines", 0)]:
-            with self.subTest(topic=topic, partition=n, after="the loss" if before else "the appends"):
-                path = self.daemon.mountpoint / topic / str(n)
-                records = found[topic, n] = self.records(topic, n)
-                digest = load.sha256(path)
-                self.assertEqual(digest, hashlib.sha256(load.text_of(records)).hexdigest(), "the doors differ")
-                self.assertEqual([o for o, _, _ in records], list(range(len(records))), "gaps in the offsets")
-                if (topic, n) in expected:
-                    self.assertEqual(digest, expected[topic, n])
-                else:
-                    self.check_lines([value.decode() for _, _, value in records])
-                if before:
-                    self.assertTrue(records == before.get((topic, n)), "records changed")
-        return found
-
-    def check_lines(self, lines):
-        of_writer = {w: [line for line in lines if line.startswith(f"writer {w} ")] for w in range(LINE_WRITERS)}
-        for w, mine in of_writer.items():
-            self.assertEqual(mine, [load.numbered(w, n) for n in range(LINES_EACH)])
-        self.assertEqual(len(lines), LINE_WRITERS * LINES_EACH, "torn lines")
 
     # --- crashes
 

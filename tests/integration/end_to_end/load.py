@@ -8,22 +8,20 @@ import struct
 import subprocess
 
 PARTIAL = "topicfs.partial"  # the header of a record whose line had no newline
-MAX_FILES, MAX_BYTES = 300, 30 << 20
-LIMIT_S = 120
+LIMIT_S = 300
 
 
-def real_files(directory, most_files=MAX_FILES, most_bytes=MAX_BYTES):
-    """Copies of licenses and of a sample of /usr/share/doc (unpacked) in `directory`, and /bin/bash."""
-    sources = sorted(p for p in pathlib.Path("/usr/share/common-licenses").iterdir() if p.is_file())
-    documents = sorted(p for p in pathlib.Path("/usr/share/doc").rglob("*") if p.is_file() and not p.is_symlink())
-    sources += documents[:: max(1, len(documents) // most_files)]
-    files, total = [], 0
-    for source in [*sources[: most_files - 1], pathlib.Path("/bin/bash")]:
+def real_files(directory, most_files):
+    """Copies of the text files of /usr/share/common-licenses and /usr/share/doc (unpacked), and of /bin/bash, in
+    `directory`; of more than `most_files` a part, evenly taken."""
+    sources = sorted(p for top in ("common-licenses", "doc") for p in pathlib.Path("/usr/share", top).rglob("*")
+                     if p.is_file() and not p.is_symlink())
+    files = []
+    for source in [*sources[:: len(sources) // most_files + 1], pathlib.Path("/bin/bash")]:
         data = gzip.decompress(source.read_bytes()) if source.suffix == ".gz" else source.read_bytes()
-        if total + len(data) > most_bytes:
+        if not data or (b"\0" in data and source.name != "bash"):
             continue
-        total += len(data)
-        copy = directory / f"{len(files):04}"
+        copy = directory / f"{len(files):05}"
         copy.write_bytes(data)
         files.append(copy)
     return files
@@ -37,12 +35,20 @@ def run(command, **more):
     return done.stdout
 
 
-def append_files(partition, files, how):
-    """One process that appends the files in turn, with `tee -a` or with the shell's >>."""
+def append_files(partition, files, how, synced):
+    """One process that appends the files in turn, with `tee -a` or with the shell's >>, and notes the number of each
+    in the file `synced` when it is durable. It ends at the first error."""
     line = 'tee -a "$p" < "$f" > /dev/null' if how == "tee" else 'cat "$f" >> "$p"'
-    script = f'set -e; p=$1; shift; for f; do {line}; done'
-    return subprocess.Popen(["bash", "-c", script, "append", str(partition), *map(str, files)],
+    script = f'set -e; p=$1; n=0; list=$2; exec 3>>"$3"; while read -r f; do {line}; sync "$p"; echo $n >&3; n=$((n+1)); done <"$list"'
+    names = pathlib.Path(f"{synced}.list-{partition.parent.name}-{partition.name}")
+    names.write_text("".join(f"{f}\n" for f in files))
+    return subprocess.Popen(["bash", "-c", script, "append", str(partition), str(names), str(synced)],
                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def numbers(synced):
+    """What append_files has noted so far."""
+    return [int(n) for n in synced.read_text().split()] if synced.exists() else []
 
 
 def append_lines(partition, writer, count):
@@ -75,17 +81,24 @@ def kcat(address, *words):
 
 def consume(address, topic, partition):
     """All records of a partition: (offset, headers, value or None)."""
-    out = run(kcat(address, "-C", "-t", topic, "-p", partition, "-o", "beginning", "-e", "-f", "%o;%h;%R%s"))
-    records, at = [], 0
+    return list(parse_records(consume_raw(address, topic, partition)))
+
+
+def consume_raw(address, topic, partition):
+    """All records of a partition as one string, for parse_records and for comparing."""
+    return run(kcat(address, "-C", "-t", topic, "-p", partition, "-o", "beginning", "-e", "-f", "%o;%h;%R%s"))
+
+
+def parse_records(out):
+    at = 0
     while at < len(out):
         first = out.index(b";", at)
         second = out.index(b";", first + 1)
         length, = struct.unpack_from(">i", out, second + 1)
         end = second + 5 + max(length, 0)
-        records.append((int(out[at:first]), out[first + 1 : second].decode(),
-                        None if length < 0 else out[second + 5 : end]))
+        yield (int(out[at:first]), out[first + 1 : second].decode(),
+               None if length < 0 else out[second + 5 : end])
         at = end
-    return records
 
 
 def text_of(records):
