@@ -445,7 +445,7 @@ void AppendPath::cancel(RequestId request) {
 
 void AppendPath::arm_timer() {
   if (timer_ || waiting_.empty() || refusing_) return;
-  timer_ = executor_.at(waiting_.front()->deadline, [this] { on_timer(); });
+  timer_ = executor_.at(std::min(waiting_.front()->deadline, clock_.now() + kLookForRoom), [this] { on_timer(); });
 }
 
 void AppendPath::on_timer() {
@@ -461,11 +461,16 @@ void AppendPath::on_timer() {
     }
     arm_timer();
   }
-  end_waiting(std::move(ended), Errc::kTimedOut,
-              "the log is full and no room came in time; is the object store reachable? See topicfsctl status");
+  if (!ended.empty()) end_waiting(std::move(ended), Errc::kTimedOut, why_no_room());
+  pump();
 }
 
-void AppendPath::end_waiting(std::vector<std::unique_ptr<Waiting>> ended, Errc code, const char* what) {
+std::string AppendPath::why_no_room() {
+  if (std::string disk = log_.disk_error(); !disk.empty()) return "the log is full, and the disk takes no more: " + disk;
+  return "the log is full and no room came in time; is the object store reachable? See topicfsctl status";
+}
+
+void AppendPath::end_waiting(std::vector<std::unique_ptr<Waiting>> ended, Errc code, const std::string& what) {
   for (auto& w : ended) w->append.done(fail(code, what));
 }
 

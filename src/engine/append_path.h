@@ -22,6 +22,7 @@ inline constexpr size_t kCopyUnderLock = 16 << 10;
 inline constexpr size_t kMaxFileBatchBytes = 256 << 10;       ///< a batch of lines grows to about this
 inline constexpr size_t kMaxWaitingBytes = 64 << 20;         ///< of appends that wait for room
 inline constexpr size_t kMaxWaiting = 100'000;
+inline constexpr MonotonicTime kLookForRoom = std::chrono::seconds(1);  ///< a full disk tells nobody that it has room
 
 struct AppendLimits {
   MonotonicTime append_timeout = std::chrono::seconds(5);
@@ -84,8 +85,9 @@ class AppendPath {
   RequestId wait_for_room(Append& append) REQUIRES(log_.mutex());
   void pump();
   void arm_timer() REQUIRES(log_.mutex());
+  std::string why_no_room();
   void on_timer();
-  void end_waiting(std::vector<std::unique_ptr<Waiting>> ended, Errc code, const char* what);
+  void end_waiting(std::vector<std::unique_ptr<Waiting>> ended, Errc code, const std::string& what);
 
   const AppendLimits limits_;
   wal::Log& log_;

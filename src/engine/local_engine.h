@@ -108,7 +108,7 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   void finish_open_entry() override { appends_->finish_open_entry(); }
   void on_durable(std::span<const wal::PartitionEnd> ends, wal::LogPosition end, uint64_t payload_bytes) override;
   void on_room() override { appends_->on_room(); }
-  void on_poisoned(const Error&) override {}
+  void on_poisoned(const Error& error) override { offloader_->on_poisoned(error); }
   // RecoveryHandler
   Result<void> on_entry(const wal::RecoveredEntry& entry) override;
   void on_commit(wal::LogPosition end) override;

@@ -91,6 +91,19 @@ void Offloader::on_catalog_changed() {
   consider_soon();
 }
 
+void Offloader::on_poisoned(const Error& error) {
+  Completion<void> done;
+  {
+    MutexLock l(mutex_);
+    poison_ = error;
+    stopped_ = true;
+    for (TimerId* t : {&timer_, &retry_timer_, &finish_timer_})
+      if (*t) parts_.executor.cancel(std::exchange(*t, 0));
+    done = std::move(finish_done_);
+  }
+  if (done) done(tl::unexpected<Error>(error));
+}
+
 void Offloader::consider_soon() {
   if (std::exchange(considering_, true)) return;
   parts_.executor.post([this] { consider(); });
@@ -383,18 +396,23 @@ void Offloader::upload_checkpoint(std::shared_ptr<Checkpoint> checkpoint, Comple
 // ---- ending
 
 void Offloader::finish(MonotonicTime deadline, Completion<void> done) {
+  Error poison;
   {
     MutexLock l(mutex_);
-    finishing_ = true;
-    finish_done_ = std::move(done);
-    finish_timer_ = parts_.executor.at(deadline, [this] {
-      {
-        MutexLock inner(mutex_);
-        finish_timer_ = 0;
-      }
-      end_finish(fail(Errc::kTimedOut, "not everything was offloaded in time; it stays in the log"));
-    });
+    poison = poison_;
+    if (poison.what.empty()) {
+      finishing_ = true;
+      finish_done_ = std::move(done);
+      finish_timer_ = parts_.executor.at(deadline, [this] {
+        {
+          MutexLock inner(mutex_);
+          finish_timer_ = 0;
+        }
+        end_finish(fail(Errc::kTimedOut, "not everything was offloaded in time; it stays in the log"));
+      });
+    }
   }
+  if (!poison.what.empty()) return done(tl::unexpected<Error>(poison));
   parts_.executor.post([this] { consider(); });
 }
 

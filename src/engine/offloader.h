@@ -70,6 +70,8 @@ class Offloader {
   /// The log is durable up to `end`, `payload_bytes` since it was opened; `data`: by more than control records.
   void on_durable(wal::LogPosition end, uint64_t payload_bytes, bool data);
   void on_catalog_changed();
+  /// The log takes no records any more, so that no object can become known: nothing more is begun.
+  void on_poisoned(const Error& error);
   /// A durable record says that the object holds its log range: gives the partitions their extents. Also at recovery.
   void apply(const StoredObject& object);
 
@@ -132,6 +134,7 @@ class Offloader {
   TimerId finish_timer_ GUARDED_BY(mutex_) = 0;
   bool finishing_ GUARDED_BY(mutex_) = false;
   OffloadCounters counters_ GUARDED_BY(mutex_);
+  Error poison_ GUARDED_BY(mutex_);
 };
 
 }  // namespace topicfs

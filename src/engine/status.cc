@@ -129,6 +129,7 @@ std::string LocalEngine::status_json() {
   w.put("offload_failures", offload.failures);
   w.put("offload_last", offload.last_error);
   w.put("log", poison.message());
+  w.put("segments", segments.last_error);
   w.close();
   return w.finish();
 }

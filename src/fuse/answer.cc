@@ -33,7 +33,7 @@ int errno_of(Errc code) {
     case Errc::kNoSpace:
       return ENOSPC;
     case Errc::kReadOnly:
-      return EROFS;  // as ext4 after an error: reads go on
+      return EIO;  // of a poisoned log; reads go on
     case Errc::kCancelled:
       return EINTR;
     case Errc::kWouldBlock:
@@ -54,8 +54,8 @@ int errno_of(Errc code) {
 
 tl::unexpected<Errno> refuse(const Error& error) {
   const int number = errno_of(error.code);
-  // A poisoned log (EROFS) says so once itself; every write after that need not.
-  if (number == EIO) LOG_WARNING("a program was told EIO: {}", error.message());
+  // A poisoned log says so once itself; every write after that need not.
+  if (number == EIO && error.code != Errc::kReadOnly) LOG_WARNING("a program was told EIO: {}", error.message());
   return refuse(number);
 }
 

@@ -51,7 +51,7 @@ class PosixFile final : public File {
       position += static_cast<uint64_t>(n);
       advance(parts, at, static_cast<size_t>(n));
     }
-    return {};
+    return check_name();
   }
 
   Result<void> sync() override {
@@ -67,6 +67,14 @@ class PosixFile final : public File {
   }
 
  private:
+  /// A file without a name is gone with the process, however often it is synced.
+  Result<void> check_name() {
+    struct stat s;
+    if (::fstat(fd_.get(), &s) != 0) return fail_errno("cannot stat " + path_, errno);
+    if (s.st_nlink == 0) return fail(Errc::kIo, path_ + " was removed while it was written");
+    return {};
+  }
+
   static void advance(std::vector<iovec>& parts, size_t& at, size_t n) {
     while (at < parts.size() && n >= parts[at].iov_len) n -= parts[at++].iov_len;
     if (n == 0) return;

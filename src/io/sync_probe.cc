@@ -31,6 +31,13 @@ std::optional<MonotonicTime> measure(FileSystem& fs, const std::string& path, Sy
   return took[kProbeWrites / 2];
 }
 
+Result<void> make_probe_file(FileSystem& fs, const std::string& path, ByteSpan block) {
+  (void)fs.remove(path);  // left by a crash, if at all
+  TRY_ASSIGN(auto file, fs.open(path, OpenMode::create, SyncMethod::buffered));
+  for (int i = 0; i < kProbeWrites; i++) TRY(file->write_at(static_cast<uint64_t>(i) * kProbeBytes, {block}));
+  return file->sync();
+}
+
 }  // namespace
 
 Result<SyncProbe> probe_sync_method(FileSystem& fs, const std::string& directory, Clock& clock) {
@@ -40,11 +47,11 @@ Result<SyncProbe> probe_sync_method(FileSystem& fs, const std::string& directory
   std::memset(memory.get(), 0, kProbeBytes);
   ByteSpan block(memory.get(), kProbeBytes);
   std::string path = directory + "/probe";
-  (void)fs.remove(path);  // left by a crash, if at all
-  {
-    TRY_ASSIGN(auto file, fs.open(path, OpenMode::create, SyncMethod::buffered));
-    for (int i = 0; i < kProbeWrites; i++) TRY(file->write_at(static_cast<uint64_t>(i) * kProbeBytes, {block}));
-    TRY(file->sync());
+  if (auto made = make_probe_file(fs, path, block); !made) {
+    (void)fs.remove(path);
+    // A full disk is no reason not to start: what is in the log may be about to leave it.
+    if (made.error().code == Errc::kNoSpace) return SyncProbe{};
+    return tl::unexpected<Error>(std::move(made).error());
   }
   std::optional<SyncProbe> best, direct;
   for (SyncMethod method : {SyncMethod::direct_dsync, SyncMethod::buffered, SyncMethod::buffered_dsync}) {

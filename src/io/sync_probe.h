@@ -12,7 +12,7 @@ struct SyncProbe {
 };
 
 /// Writes a file of its own in `directory` a few dozen times by each method that the file system has.
-/// Takes some tens of milliseconds. kIo, kNoSpace.
+/// Takes some tens of milliseconds. On a full disk it answers what works everywhere, unmeasured. kIo.
 Result<SyncProbe> probe_sync_method(FileSystem& fs, const std::string& directory, Clock& clock);
 
 std::string_view name_of(SyncMethod method);

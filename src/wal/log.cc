@@ -265,7 +265,7 @@ void Log::done(Result<void> result) {
     } else {
       poisoned_ = true;
       failure = poison_ = {Errc::kReadOnly, result.error().sys_errno,
-                           "the log is read-only since a write to it failed; free the disk's problem and restart (" +
+                           "the log takes no more since a write to it failed; mend the disk, then restart topicfs (" +
                                result.error().what + ")"};
       lost.swap(closed_);
       if (has_open_) lost.push_back(std::move(open_)), has_open_ = false;

@@ -110,6 +110,8 @@ class Log final : private LogWrite {
   LogPosition durable_position() REQUIRES(mutex_) { return durable_; }
   const Error& poison() REQUIRES(mutex_) { return poison_; }
   LogCounters counters() REQUIRES(mutex_) { return counters_; }
+  /// Why the disk gives the log no further segment; empty: it would, or none is needed.
+  std::string disk_error() { return segments_.counts().last_error; }
   uint64_t next_sequence() REQUIRES(mutex_) { return next_sequence_; }
   uint64_t last_commit() REQUIRES(mutex_) { return next_commit_ - 1; }
 

@@ -27,6 +27,12 @@ std::unique_ptr<std::byte, AlignedFree> aligned_zeros(size_t bytes) {
   return std::unique_ptr<std::byte, AlignedFree>(static_cast<std::byte*>(p));
 }
 
+Result<void> write_zeros(File& file, uint64_t bytes, ByteSpan zeros) {
+  for (uint64_t at = 0; at < bytes; at += zeros.size())
+    TRY(file.write_at(at, {zeros.first(std::min<uint64_t>(zeros.size(), bytes - at))}));
+  return file.sync();
+}
+
 }  // namespace
 
 Segments::Segments(SegmentOptions options, FileSystem& fs, LogDevice& device, ChunkPool& pool)
@@ -101,9 +107,11 @@ Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t nu
     auto background = fs_.open(path, OpenMode::read_write, SyncMethod::direct);
     if (!background) background = fs_.open(path, OpenMode::read_write, SyncMethod::buffered);
     if (!background) return tl::unexpected<Error>(std::move(background).error());
-    for (uint64_t at = 0; at < options_.segment_bytes; at += kPrewriteBytes)
-      TRY((*background)->write_at(at, {ByteSpan(zeros.get(), std::min<uint64_t>(kPrewriteBytes, options_.segment_bytes - at))}));
-    TRY((*background)->sync());
+    if (auto written = write_zeros(**background, options_.segment_bytes, {zeros.get(), kPrewriteBytes}); !written) {
+      // A half-written file would keep from the checkpoints the room that they need to free segments.
+      if (size == 0) (void)fs_.remove(path);
+      return tl::unexpected<Error>(std::move(written).error());
+    }
   }
   SegmentHeader header;
   header.segment = number;
@@ -145,12 +153,14 @@ void Segments::prepared(Result<std::unique_ptr<Segment>> segment, std::string pa
     preparing_ = false;
     if (segment) {
       ready_.push_back(std::move(*segment));
+      last_error_.clear();
       tell = std::exchange(starved_, false);
       prepare_in_background();
     } else {
       // Tried again when the log next asks for a segment: what is wrong with the disk may pass.
       free_files_.push_back(std::move(path));
-      LOG_ERROR("cannot prepare a log segment: {}", segment.error().message());
+      if (std::string why = segment.error().message(); std::exchange(last_error_, why) != why)
+        LOG_ERROR("cannot prepare a log segment, appends will wait when the ones at hand are full: {}", why);
     }
     idle_.notify_all();
   }
@@ -264,7 +274,7 @@ Segments::Counts Segments::counts() const {
   MutexLock l(mutex_);
   return {static_cast<uint32_t>(live_.size()), static_cast<uint32_t>(ready_.size()),
           static_cast<uint32_t>(free_files_.size()), files_, options_.max_segments, resident_,
-          live_.empty() ? 0 : live_.front()->number, live_.empty() ? 0 : live_.back()->number};
+          live_.empty() ? 0 : live_.front()->number, live_.empty() ? 0 : live_.back()->number, last_error_};
 }
 
 }  // namespace topicfs::wal

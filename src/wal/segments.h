@@ -111,6 +111,7 @@ class Segments {
   struct Counts {
     uint32_t live, ready, free_files, files, max, resident_chunks;
     uint32_t oldest_live, newest_live;  ///< their numbers, 0 if none
+    std::string last_error;             ///< why the next one could not be prepared; empty: it could
   };
   Counts counts() const;
   uint64_t segment_bytes() const { return options_.segment_bytes; }
@@ -138,6 +139,7 @@ class Segments {
   uint32_t resident_ GUARDED_BY(mutex_) = 0;
   bool preparing_ GUARDED_BY(mutex_) = false, starved_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = true;
+  std::string last_error_ GUARDED_BY(mutex_);
   Task on_ready_;
 };
 

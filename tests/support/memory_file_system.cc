@@ -93,6 +93,11 @@ void MemoryFileSystem::fail_writes(std::string part, Error error, int count) {
   failing_ = std::move(part), failure_ = std::move(error), failures_ = count;
 }
 
+void MemoryFileSystem::fail_new_files(std::string part, Error error) {
+  MutexLock l(mutex_);
+  unmakeable_ = std::move(part), cannot_make_ = std::move(error);
+}
+
 void MemoryFileSystem::damage(const std::string& path, uint64_t position) {
   MutexLock l(mutex_);
   Node& n = *names_.at(path);
@@ -117,6 +122,7 @@ Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path, Op
   auto it = names_.find(path);
   if (mode == OpenMode::create) {
     if (it != names_.end()) return fail(Errc::kExists, path + " exists");
+    if (!unmakeable_.empty() && path.find(unmakeable_) != std::string::npos) return tl::unexpected<Error>(cannot_make_);
     it = names_.emplace(path, std::make_shared<Node>()).first;
   }
   if (it == names_.end()) return fail(Errc::kNotFound, "no file " + path);

@@ -27,6 +27,8 @@ class MemoryFileSystem final : public FileSystem {
 
   /// The next `count` writes to files whose path contains `part` fail with `error`.
   void fail_writes(std::string part, Error error, int count);
+  /// Files whose path contains `part` cannot be made ("": all can), as on a full disk.
+  void fail_new_files(std::string part, Error error);
   /// Flips a bit, in both images.
   void damage(const std::string& path, uint64_t position);
   std::vector<std::string> paths();
@@ -53,6 +55,8 @@ class MemoryFileSystem final : public FileSystem {
   std::string failing_ GUARDED_BY(mutex_);
   Error failure_ GUARDED_BY(mutex_);
   int failures_ GUARDED_BY(mutex_) = 0;
+  std::string unmakeable_ GUARDED_BY(mutex_);
+  Error cannot_make_ GUARDED_BY(mutex_);
 };
 
 /// Each write is a task of its own; so is each background task.

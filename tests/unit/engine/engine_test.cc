@@ -194,6 +194,51 @@ TEST_CASE("after a failed write nothing is acknowledged, reads go on, and a rest
   CHECK(f.append(f.partition("orders"), "again\n"));
 }
 
+TEST_CASE("an engine whose log is poisoned stops at once, because nothing can be offloaded any more") {
+  EngineFixture f;
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  REQUIRE(f.append(p, "safe\n"));
+  f.files.fail_writes("segment", Error{Errc::kIo, 5, "write"}, 1);
+  REQUIRE_FALSE(f.append(p, "lost\n"));
+  std::optional<Result<void>> ended;
+  f.engine->stop(f.executor->now() + std::chrono::seconds(30), [&](Result<void> r) { ended = std::move(r); });
+  f.executor->run_until_idle();
+  REQUIRE(ended);
+  REQUIRE_FALSE(*ended);
+  CHECK(ended->error().code == Errc::kReadOnly);
+}
+
+TEST_CASE("an append that waits because the disk is full goes on by itself when the disk has room") {
+  EngineFixture f;
+  f.options.object_bytes = 64 << 20;  // nothing leaves the log
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  std::string text = std::string(100'000, 'x') + "\n", expected;
+  f.files.fail_new_files("segment-", Error{Errc::kNoSpace, 28, "disk"});
+  std::shared_ptr<std::optional<Result<Appended>>> last;
+  for (int i = 0; i < 200; i++) {
+    last = std::make_shared<std::optional<Result<Appended>>>();
+    ByteSpan piece = as_byte_span(text);
+    f.engine->append_text(p, {&piece, 1}, LastLine::complete, {Ack::durable, Wait::yes},
+                          [last](Result<Appended> r) { *last = std::move(r); });
+    f.executor->run_until_idle();
+    if (!*last) break;
+    REQUIRE(**last);
+    expected += text;
+  }
+  REQUIRE_FALSE(*last);
+  f.executor->advance(std::chrono::seconds(2));
+  REQUIRE_FALSE(*last);
+  CHECK(f.status().find("\"segments\": \"disk: No space left on device\"") != std::string::npos);
+  f.files.fail_new_files("", {});
+  f.executor->advance(std::chrono::seconds(2));
+  REQUIRE(*last);
+  CHECK(**last);
+  CHECK(f.read(p) == expected + text);
+  CHECK(f.status().find("\"segments\": \"\"") != std::string::npos);
+}
+
 TEST_CASE("while the store is gone the log takes what it can hold, then appends wait, and go on by themselves") {
   EngineFixture f;
   f.options.wal_max_bytes = 4 << 20;

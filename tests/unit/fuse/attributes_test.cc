@@ -109,7 +109,7 @@ TEST_CASE("every engine error has an errno") {
   CHECK(errno_of(Errc::kWouldBlock) == EAGAIN);
   CHECK(errno_of(Errc::kCancelled) == EINTR);
   CHECK(errno_of(Errc::kTimedOut) == ENOSPC);
-  CHECK(errno_of(Errc::kReadOnly) == EROFS);
+  CHECK(errno_of(Errc::kReadOnly) == EIO);
   for (int code = 0; code <= static_cast<int>(Errc::kClosed); code++)
     CHECK(errno_of(static_cast<Errc>(code)) > 0);
 }

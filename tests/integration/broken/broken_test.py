@@ -1,0 +1,341 @@
+"""The real daemon when its store is gone, its disk fails or is full, its directory vanishes, its clock jumps: what
+programs are told, what goes on, and that nothing acknowledged is lost."""
+
+import errno
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "support"))
+sys.path.insert(0, str(HERE.parent / "end_to_end"))
+import faults as faults_module  # noqa: E402
+import load  # noqa: E402
+import requirements  # noqa: E402
+from daemon import Daemon, DaemonError, binary, free_address, scratch, wait_until  # noqa: E402
+from faults import CLOCK, STORE_WRITES, SYNCS, WRITES  # noqa: E402
+
+MIB = 1 << 20
+DEADLINE_S = 240
+APPEND_TIMEOUT_S = 2
+POOL, WAL, SEGMENT = 16 * MIB, 64 * MIB, 4 * MIB
+SMALL = ["--pool-size", "16MiB", "--wal-max-size", "64MiB", "--wal-segment-size", "4MiB", "--object-size", "4MiB",
+         "--offload-interval", "1s", "--append-timeout", f"{APPEND_TIMEOUT_S}s", "--shutdown-timeout", "3s"]
+
+
+def block(n, size=256 << 10):
+    """Lines, different ones for each n."""
+    line = hashlib.sha256(b"%d" % n).hexdigest().encode() * 4 + b"\n"
+    return (line * (size // len(line) + 1))[:size - 1] + b"\n"
+
+
+class Writer:
+    """Appends blocks to a partition, each with an fsync; knows what was acknowledged."""
+
+    def __init__(self, path, flags=0):
+        self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | flags)
+        self.acknowledged = 0
+
+    def append(self, data):
+        written = os.write(self.fd, data)
+        if written != len(data):
+            raise OSError(errno.EIO, f"{written} of {len(data)} bytes")
+        os.fsync(self.fd)
+        self.acknowledged += len(data)
+
+    def close(self):
+        try:
+            os.close(self.fd)
+        except OSError as error:  # of a daemon that is gone
+            if error.errno != errno.ENOTCONN:
+                raise
+
+
+class Broken(unittest.TestCase):
+    def setUp(self):
+        self.directory = self.enterContext(scratch("topicfs-broken-"))
+        self.faults = self.enterContext(faults_module.Faults(self.directory))
+        self.daemon = self.make_daemon()
+        self.addCleanup(lambda: self.daemon.close(quiet=True))
+
+    def make_daemon(self, data="data", extra=(), **more):
+        return Daemon(binary("topicfs"), self.directory / data, f"file:{self.directory}/store",
+                      kafka_addr=free_address(), extra=[*SMALL, *extra], env=self.faults.environment(),
+                      deadline=DEADLINE_S, **more)
+
+    def partition(self, topic, n=0):
+        path = self.daemon.mountpoint / topic / str(n)
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        return path
+
+    def status(self):
+        return json.loads((self.daemon.mountpoint / ".topicfs" / "status.json").read_bytes())
+
+    def produce(self, topic, value, *words):
+        """kcat's outcome: (status, what it said)."""
+        words = ["kcat", "-b", self.daemon.kafka_addr, "-P", "-t", topic, "-p", "0", "-X", "acks=all", *words]
+        done = subprocess.run(words, input=value + b"\n", capture_output=True, check=False, timeout=60)
+        return done.returncode, done.stderr.decode(errors="replace")
+
+    def verify(self):
+        done = subprocess.run([binary("topicfsctl"), "verify", "--data-dir", self.daemon.data_dir, "--store",
+                               f"file:{self.directory}/store"], capture_output=True, check=False, timeout=120, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def fill(self, writer, blocks, limit=10 * WAL):
+        """Appends until one is refused; answers the errno and how long the refused one waited."""
+        while writer.acknowledged < limit:
+            blocks.append(block(len(blocks)))
+            began = time.monotonic()
+            try:
+                writer.append(blocks[-1])
+            except OSError as error:
+                blocks.pop()
+                return error.errno, time.monotonic() - began
+        self.fail(f"{limit} bytes were taken")
+
+    # --- the store is gone
+
+    def test_while_the_store_is_gone_writers_go_on_until_the_log_is_full_and_then_by_themselves(self):
+        with self.daemon:
+            path, kafka = self.partition("orders"), self.partition("produced")
+            writer, blocks = Writer(path), []
+            self.faults.set(STORE_WRITES, errno.EIO)
+            self.assertEqual(self.produce("produced", b"before")[0], 0)
+            number, waited = self.fill(writer, blocks)
+            self.assertEqual(number, errno.ENOSPC)
+            print(f"{writer.acknowledged // MIB} MiB taken, the last append waited {waited:.1f} s", flush=True)
+            self.assertGreater(writer.acknowledged, 2 * POOL)
+            self.assertGreater(writer.acknowledged, WAL // 2)
+            self.assertGreater(waited, APPEND_TIMEOUT_S * 0.9)
+            self.assertLess(waited, APPEND_TIMEOUT_S + 5)
+            with self.subTest("reads go on, from segments"):
+                self.assertEqual(path.read_bytes()[:writer.acknowledged], b"".join(blocks))
+                self.assertGreater(self.status()["reads"]["from_segments"], 0)
+                self.assertEqual([v for _, _, v in load.consume(self.daemon.kafka_addr, "produced", 0)], [b"before"])
+            with self.subTest("a waiting write is interruptible"):
+                self.check_interruptible(path)
+            with self.subTest("O_NONBLOCK"):
+                nonblocking = Writer(path, os.O_NONBLOCK)
+                with self.assertRaises(BlockingIOError):
+                    nonblocking.append(block(0))
+                nonblocking.close()
+            with self.subTest("Kafka clients get an error that they retry"):
+                status, said = self.produce("produced", b"x" * 200_000, "-X", "message.timeout.ms=4000", "-X", "retries=0")
+                self.assertNotEqual(status, 0)
+                self.assertRegex(said, "[Tt]imed out")
+            self.assertIn("offload", self.daemon.log_text())
+            self.assertNotEqual(self.status()["errors"]["offload_last"], "")
+            self.faults.set(STORE_WRITES, 0)
+            self.goes_on_by_itself(writer, blocks)
+            size = path.stat().st_size
+            self.daemon.restart()
+            self.assertEqual(path.stat().st_size, size)
+            self.assertEqual(path.read_bytes()[:len(blocks[0]) * 8], b"".join(blocks[:8]))
+            self.daemon.stop()
+            self.verify()
+
+    def check_interruptible(self, path):
+        child = subprocess.Popen([sys.executable, "-c", "import os,sys\nfd=os.open(sys.argv[1],os.O_WRONLY|os.O_APPEND)\n"
+                                  "print(1,flush=True)\nos.write(fd,b'x'*300000+b'\\n')", path], stdout=subprocess.PIPE)
+        child.stdout.readline()
+        before = self.status()["appends"]["cancelled"]
+        wait_until(lambda: self.status()["appends"]["waiting"] > 0 or child.poll() is not None, 5, "a waiting write")
+        self.assertIsNone(child.poll(), "the write did not wait")
+        began = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        child.wait(10)
+        self.assertLess(time.monotonic() - began, APPEND_TIMEOUT_S / 2)
+        wait_until(lambda: self.status()["appends"]["cancelled"] > before, 5, "a cancelled append")
+        child.stdout.close()
+
+    def goes_on_by_itself(self, writer, blocks):
+        """Within the longest pause between two tries of an offload."""
+        end = time.monotonic() + 45
+        while True:
+            blocks.append(block(len(blocks)))
+            try:
+                return writer.append(blocks[-1])
+            except OSError as error:
+                blocks.pop()
+                self.assertEqual(error.errno, errno.ENOSPC)
+                self.assertLess(time.monotonic(), end, "the log stays full")
+
+    def test_a_stop_with_the_store_gone_ends_in_time_and_loses_nothing(self):
+        with self.daemon:
+            path = self.partition("orders")
+            writer, blocks = Writer(path), []
+            self.faults.set(STORE_WRITES, errno.EIO)
+            for n in range(40):
+                blocks.append(block(n))
+                writer.append(blocks[-1])
+            writer.close()
+            began = time.monotonic()
+            self.daemon.stop()
+            self.assertLess(time.monotonic() - began, 3 + 5)
+            self.assertIn("it stays in the log", self.daemon.log_text())
+            self.faults.set(STORE_WRITES, 0)
+            self.daemon.start()
+            self.assertEqual(path.read_bytes(), b"".join(blocks))
+
+    def test_a_full_log_comes_up_again_with_a_small_pool_and_goes_on(self):
+        with self.daemon:
+            path = self.partition("orders")
+            writer, blocks = Writer(path), []
+            self.faults.set(STORE_WRITES, errno.EIO)
+            self.fill(writer, blocks)
+            self.daemon.kill9()
+            self.faults.set(STORE_WRITES, 0)
+            self.daemon.start()
+            self.assertEqual(path.read_bytes()[:writer.acknowledged], b"".join(blocks))
+            writer = Writer(path)
+            self.goes_on_by_itself(writer, blocks)
+            writer.close()
+
+    # --- the disk fails
+
+    def check_poisoned(self, fault):
+        path = self.partition("orders")
+        self.partition("produced")
+        status, said = self.produce("produced", b"before")
+        self.assertEqual(status, 0, said)
+        writer, blocks = Writer(path), [block(n) for n in range(4)]
+        for b in blocks:
+            writer.append(b)
+        fault()
+        with self.assertRaises(OSError) as caught:
+            writer.append(block(99))
+        self.assertEqual(caught.exception.errno, errno.EIO)
+        with self.assertRaises(OSError) as caught:
+            writer.append(block(100))
+        self.assertEqual(caught.exception.errno, errno.EIO)
+        status, said = self.produce("produced", b"after", "-X", "message.timeout.ms=3000", "-X", "retries=0")
+        self.assertNotEqual(status, 0)
+        self.assertRegex(said, "Disk error|timed out")
+        with self.subTest("reads go on"):
+            self.assertEqual(path.read_bytes()[:writer.acknowledged], b"".join(blocks))
+            self.assertEqual([v for _, _, v in load.consume(self.daemon.kafka_addr, "produced", 0)], [b"before"])
+        with self.subTest("status and log say what to do"):
+            self.assertIn("restart", self.status()["errors"]["log"])
+            self.assertIn(self.status()["errors"]["log"], self.daemon.log_text())
+        try:
+            writer.close()
+        except OSError as error:
+            self.assertEqual(error.errno, errno.EIO)
+        return path, blocks
+
+    def test_a_failed_write_poisons_the_log_and_a_restart_recovers(self):
+        with self.daemon:
+            path, blocks = self.check_poisoned(lambda: self.faults.set(WRITES, errno.EIO))
+            self.faults.set(WRITES, 0)
+            began = time.monotonic()
+            self.daemon.stop()
+            self.assertLess(time.monotonic() - began, 2, "nothing can be offloaded any more")
+            self.daemon.start()
+            self.assertEqual(path.read_bytes()[:len(blocks) * len(blocks[0])], b"".join(blocks))
+            writer = Writer(path)
+            writer.append(b"again\n")
+            writer.close()
+            self.daemon.stop()
+            self.verify()
+
+    def test_a_disk_that_becomes_read_only_poisons_the_log(self):
+        with self.daemon:
+            self.check_poisoned(lambda: self.faults.set(WRITES, errno.EROFS))
+            self.assertIn("Read-only file system", self.daemon.log_text())
+
+    def test_a_data_directory_that_vanishes_is_noticed_before_anything_is_acknowledged_into_it(self):
+        with self.daemon:
+            self.check_poisoned(lambda: shutil.rmtree(self.daemon.data_dir / "wal"))
+            self.daemon.kill9()
+
+    def test_a_data_directory_on_a_read_only_disk_stops_the_start(self):
+        requirements_root(self)
+        with self.daemon:
+            self.partition("orders")
+        load.run(["mount", "--bind", self.daemon.data_dir, self.daemon.data_dir])
+        load.run(["mount", "-o", "remount,ro,bind", self.daemon.data_dir])
+        try:
+            with self.assertRaises(DaemonError) as caught:
+                self.daemon.start(timeout=20)
+            self.assertIn("Read-only file system", str(caught.exception))
+        finally:
+            load.run(["umount", self.daemon.data_dir])
+        self.daemon.start()
+
+    # --- the disk is full
+
+    def test_a_full_disk_stops_writers_with_enospc_and_they_go_on_when_it_has_room(self):
+        requirements_root(self)
+        disk = self.directory / "disk"
+        disk.mkdir()
+        load.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", disk])
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(8 * MIB))
+        self.daemon = self.make_daemon(data="disk/data", mountpoint=self.directory / "mnt")
+        with self.daemon:
+            path = self.partition("orders")
+            writer, blocks = Writer(path), []
+            self.faults.set(STORE_WRITES, errno.EIO)  # or the log would be emptied
+            number, _ = self.fill(writer, blocks)
+            self.assertEqual(number, errno.ENOSPC)
+            self.assertLess(writer.acknowledged, 40 * MIB)
+            self.assertIn("No space left on device", self.daemon.log_text())
+            self.assertIn("No space left on device", self.status()["errors"]["segments"])
+            self.assertEqual(path.read_bytes()[:writer.acknowledged], b"".join(blocks))
+            ballast.unlink()
+            self.goes_on_by_itself(writer, blocks)
+            writer.close()
+            self.daemon.kill9()
+            self.faults.set(STORE_WRITES, 0)
+            self.daemon.start()
+            wait_until(lambda: self.status()["errors"]["segments"] == "", 30, "segments")
+            self.daemon.stop()
+
+    # --- the clock jumps
+
+    def test_a_clock_that_jumps_loses_nothing_and_stops_nothing(self):
+        with self.daemon:
+            path = self.partition("orders")
+            writer, expected = Writer(path), b""
+            for ahead in (0, 86400, -86400 * 400, 3600 * 24 * 365 * 20, 0):
+                self.faults.set(CLOCK, ahead)
+                for n in range(5):
+                    writer.append(b"%d seconds ahead: %d\n" % (ahead, n))
+                    expected += b"%d seconds ahead: %d\n" % (ahead, n)
+                status, said = self.produce("orders", b"produced")
+                if ahead < 0:  # message.timestamp.after.max.ms: to the broker the client's time is far ahead
+                    self.assertIn("Invalid timestamp", said)
+                    continue
+                self.assertEqual(status, 0, said)
+                expected += b"produced\n"
+            writer.close()
+            self.assertEqual(path.read_bytes(), expected)
+            self.daemon.kill9()
+            self.faults.set(CLOCK, -86400)
+            self.daemon.start()
+            self.assertEqual(path.read_bytes(), expected)
+            self.assertEqual(load.text_of(load.consume(self.daemon.kafka_addr, "orders", 0)), expected)
+            self.faults.set(CLOCK, 0)
+            self.daemon.restart()
+            self.assertEqual(path.read_bytes(), expected)
+
+
+def requirements_root(test):
+    if os.geteuid() != 0:
+        test.skipTest("this test mounts, and needs root")
+
+
+if __name__ == "__main__":
+    requirements.need_fuse()
+    requirements.need_programs("kcat")
+    unittest.main(verbosity=2)
