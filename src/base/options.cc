@@ -72,6 +72,7 @@ KafkaOptions kafka_options(const Settings& settings) {
   kafka.default_partitions = static_cast<int32_t>(settings.integer("default-partitions"));
   kafka.auto_create_topics = settings.boolean("auto-create-topics");
   kafka.max_connections = static_cast<uint32_t>(settings.integer("max-connections"));
+  kafka.max_fetch_sessions = static_cast<uint32_t>(settings.integer("max-fetch-sessions"));
   kafka.max_request_bytes = settings.bytes("max-request-size");
   return kafka;
 }
@@ -226,6 +227,7 @@ std::vector<std::string> gateway_arguments(const DaemonOptions& options) {
       "--default-partitions=" + std::to_string(kafka.default_partitions),
       "--auto-create-topics=" + std::string(kafka.auto_create_topics ? "yes" : "no"),
       "--max-connections=" + std::to_string(kafka.max_connections),
+      "--max-fetch-sessions=" + std::to_string(kafka.max_fetch_sessions),
       "--max-request-size=" + std::to_string(kafka.max_request_bytes),
   };
   if (kafka.advertised) arguments.push_back("--advertised-listener=" + to_string(*kafka.advertised));

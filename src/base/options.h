@@ -29,6 +29,7 @@ struct KafkaOptions {
   int32_t default_partitions = 1;
   bool auto_create_topics = true;
   uint32_t max_connections = 0;
+  uint32_t max_fetch_sessions = 0;
   uint64_t max_request_bytes = 0;
 };
 

@@ -76,6 +76,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      "Create topics that clients name and that do not exist."},
     {"max-connections", integer, "1000", "", 1, 100'000, kBoth, "Kafka",
      "Most Kafka connections at a time; further ones are closed at once."},
+    {"max-fetch-sessions", integer, "1000", "", 0, 10'000, kBoth, "Kafka",
+     "Most fetch sessions at a time, in which consumers name their partitions only once; further ones do without."},
     {"max-request-size", bytes, "100MiB", "", 64 * kKiB, 2 * kGiB - 1, kBoth, "Kafka",
      "Longest Kafka request; a connection that announces a longer one is closed."},
 });

@@ -27,6 +27,8 @@ std::vector<BrokerSetting> broker_settings(const GatewaySettings& options) {
       {"node.id", std::to_string(kNodeId), number32, built_in, "The number of the only broker."},
       {"num.partitions", std::to_string(options.default_partitions), number32, started_with,
        "Partitions of a topic that is made without saying how many: --default-partitions."},
+      {"max.incremental.fetch.session.cache.slots", std::to_string(options.max_fetch_sessions), number32, started_with,
+       "The most fetch sessions at a time: --max-fetch-sessions."},
   };
   for (const TopicSetting& s : all_topic_settings())
     if (!s.broker_name.empty())

@@ -43,11 +43,13 @@ void handle(Gateway& gateway, DeleteCall call) {
   // Named twice: in the same way, or once by its name and once by its id, which is answered by its name.
   std::map<std::pair<std::optional<std::string>, Uuid>, int> named;
   for (const auto& in : wanted) named[{in.name, in.topic_id}]++;
+  std::map<std::string, Uuid> named_both_ways;
   for (const auto& in : wanted) {
     TopicPtr topic = in.name && in.topic_id.is_nil() ? gateway.engine.find_topic(*in.name) : nullptr;
     auto by_id = topic ? named.find({std::nullopt, topic->id}) : named.end();
     if (by_id == named.end()) continue;
     named[{in.name, in.topic_id}] += by_id->second;
+    named_both_ways[*in.name] = topic->id;
     by_id->second = 0;
   }
   call->response.topics.reserve(wanted.size());  // completions keep references into it
@@ -61,6 +63,8 @@ void handle(Gateway& gateway, DeleteCall call) {
     }
     out.name = in.name;
     out.topic_id = in.topic_id;
+    if (auto both = in.name ? named_both_ways.find(*in.name) : named_both_ways.end(); both != named_both_ways.end())
+      out.topic_id = both->second;
     refuse(out, ErrorCode::kInvalidRequest, "the topic is named twice");
     times = 0;
   }

@@ -58,6 +58,7 @@ class Exchange {
   RequestHeader header;
   Encoding encoding;
   ReceiveBuffer bytes;  ///< what the request views
+  std::shared_ptr<const void> kept;  ///< what the response views besides
   std::atomic<Outcome> outcome = Outcome::respond;
   bool is_finished = false;  ///< the connection's own note
   /// Set by a handler that waits for something: the connection calls it, on its thread, if it ends

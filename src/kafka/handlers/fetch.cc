@@ -1,6 +1,6 @@
 // Fetch. A request without enough data waits: as an object that durable commits and a timer wake, not
 // as a thread. It registers for wake-ups before the look that decides to wait, so none is lost.
-// Sessions (KIP-227) are declined: the answer's session id is always 0, which means "none".
+// With a session (KIP-227) it looks at all partitions of that, and answers with those that have news.
 #include <algorithm>
 #include <vector>
 
@@ -15,8 +15,7 @@ using In = FetchRequest::Partition;
 using Out = FetchResponse::Partition;
 
 constexpr int16_t kFirstTopicIdVersion = 13;
-constexpr int8_t kReadCommitted = 1;
-constexpr int kFinalEpoch = -1, kFullEpoch = 0;
+constexpr int8_t kReadUncommitted = 0, kReadCommitted = 1;
 
 void refuse(Out& out, ErrorCode code) {
   out.error_code = code_of(code);
@@ -27,6 +26,11 @@ void refuse(Out& out, ErrorCode code) {
 void show_ends(Out& out, const PartitionEnds& ends) {
   out.high_watermark = out.last_stable_offset = ends.durable_end.v;
   out.log_start_offset = ends.log_start.v;
+}
+
+bool is_sensible(const FetchRequest& request) {
+  bool has_level = request.isolation_level == kReadUncommitted || request.isolation_level == kReadCommitted;
+  return has_level && request.max_bytes >= 0;
 }
 
 /// Kafka answers a partition that is named twice once, and takes the last of them.
@@ -42,8 +46,8 @@ bool is_named_again(const FetchRequest::Topic& topic, size_t i) {
 /// of reads, which only note what they have and post.
 class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_from_this<FetchWait> {
  public:
-  FetchWait(Gateway& gateway, FetchCall call)
-      : gateway_(gateway), call_(std::move(call)), executor_(call_->sink->executor()) {}
+  FetchWait(Gateway& gateway, FetchCall call, FetchSessions::Use session)
+      : gateway_(gateway), call_(std::move(call)), session_(std::move(session)), executor_(call_->sink->executor()) {}
 
   void start() {
     lay_out();
@@ -96,6 +100,7 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
       out.aborted_transactions.emplace();
       return fail_slot(slot, topic ? ErrorCode::kUnknownTopicOrPartition : missing);
     }
+    if (!is_sensible(call_->request)) return fail_slot(slot, ErrorCode::kInvalidRequest);
     if (in.current_leader_epoch > kLeaderEpoch) return fail_slot(slot, ErrorCode::kUnknownLeaderEpoch);
     if (in.last_fetched_epoch > kLeaderEpoch) return fail_slot(slot, ErrorCode::kOffsetOutOfRange);
     slot.id = topic->partitions[static_cast<size_t>(in.partition)].id;
@@ -244,11 +249,13 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
       executor_.cancel(timer_);
       call_->on_abandoned = nullptr;
     }
+    gateway_.sessions.finish(session_, call_->request, call_->version(), call_->response);
     call_.reset();  // the response leaves
   }
 
   Gateway& gateway_;
   FetchCall call_;
+  FetchSessions::Use session_;
   Executor& executor_;
   std::vector<Slot> slots_;
   State state_ = State::reading;
@@ -265,12 +272,13 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
 }  // namespace
 
 void handle(Gateway& gateway, FetchCall call) {
-  int32_t epoch = call->request.session_epoch;
-  if (epoch != kFinalEpoch && epoch != kFullEpoch) {
-    call->response.error_code = code_of(ErrorCode::kFetchSessionIdNotFound);
+  FetchSessions::Use session = gateway.sessions.use(call->request, call->version());
+  if (session.error != ErrorCode::kNone) {
+    call->response.error_code = code_of(session.error);
     return;
   }
-  auto wait = std::make_shared<FetchWait>(gateway, std::move(call));
+  call->kept = session.names;
+  auto wait = std::make_shared<FetchWait>(gateway, std::move(call), std::move(session));
   wait->start();
 }
 

@@ -22,7 +22,8 @@ Gateway::Gateway(Engine& the_engine, GatewaySettings the_options, Clock& the_clo
     : engine(the_engine),
       options(std::move(the_options)),
       clock(the_clock),
-      cluster_id(to_base64url(engine.store_id())) {
+      cluster_id(to_base64url(engine.store_id())),
+      sessions(options.max_fetch_sessions, clock) {
   engine.add_listener(&durable);
 }
 

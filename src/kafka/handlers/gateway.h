@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "kafka/handlers/durable_watch.h"
+#include "kafka/handlers/fetch_sessions.h"
 
 namespace topicfs::kafka {
 
@@ -26,6 +27,7 @@ struct GatewaySettings {
   uint16_t advertised_port = 0;
   bool auto_create_topics = true;
   int32_t default_partitions = 1;
+  size_t max_fetch_sessions = 1000;
 };
 
 struct Node {
@@ -55,6 +57,7 @@ class Gateway {
   Clock& clock;
   const std::string cluster_id;
   DurableWatch durable;
+  FetchSessions sessions;
 };
 
 }  // namespace topicfs::kafka

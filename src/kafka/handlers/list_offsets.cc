@@ -13,6 +13,7 @@ using Out = ListOffsetsResponse::Partition;
 
 // Timestamps that ask for a place, and the version that introduced each.
 constexpr int64_t kLatest = -1, kEarliest = -2, kMaxTimestamp = -3, kEarliestLocal = -4, kLatestTiered = -5;
+constexpr int8_t kReadUncommitted = 0, kReadCommitted = 1;
 constexpr int16_t kMaxTimestampVersion = 7, kEarliestLocalVersion = 8, kLatestTieredVersion = 9;
 
 void refuse(Out& out, ErrorCode code) { out.error_code = code_of(code); }
@@ -40,6 +41,8 @@ bool is_known(int64_t timestamp, int16_t version) {
 void answer(Gateway& gateway, const OffsetsCall& call, const TopicPtr& topic, const In& in, Out& out) {
   if (!topic || in.partition_index < 0 || static_cast<size_t>(in.partition_index) >= topic->partitions.size())
     return refuse(out, ErrorCode::kUnknownTopicOrPartition);
+  int8_t level = call->request.isolation_level;
+  if (level != kReadUncommitted && level != kReadCommitted) return refuse(out, ErrorCode::kInvalidRequest);
   if (!is_known(in.timestamp, call->version())) return refuse(out, ErrorCode::kUnsupportedVersion);
   if (in.current_leader_epoch > kLeaderEpoch) return refuse(out, ErrorCode::kUnknownLeaderEpoch);
   PartitionId id = topic->partitions[static_cast<size_t>(in.partition_index)].id;

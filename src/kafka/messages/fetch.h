@@ -1,5 +1,4 @@
-// Fetch: read record batches, waiting for them if asked to. KIP-74, KIP-227 (sessions, which are
-// declined), KIP-320, KIP-392, KIP-516 (topic ids), KIP-951.
+// Fetch: read record batches, waiting for them if asked to. KIP-74, KIP-227 (sessions), KIP-320, KIP-392, KIP-516 (topic ids), KIP-951.
 // Names view the request's bytes; records refer to the engine's.
 #pragma once
 

@@ -71,6 +71,7 @@ kafka::ServerOptions server_options(const std::string& data_dir, const KafkaOpti
   server.max_request_bytes = options.max_request_bytes;
   server.gateway.auto_create_topics = options.auto_create_topics;
   server.gateway.default_partitions = options.default_partitions;
+  server.gateway.max_fetch_sessions = options.max_fetch_sessions;
   if (options.advertised) {
     server.gateway.advertised_host = options.advertised->host;
     server.gateway.advertised_port = options.advertised->port;

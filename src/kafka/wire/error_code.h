@@ -60,6 +60,7 @@ enum class ErrorCode : int16_t {
   kThrottlingQuotaExceeded = 89,
   kUnknownTopicId = 100,
   kInconsistentTopicId = 103,
+  kFetchSessionTopicIdError = 106,
   kMismatchedEndpointType = 114,
   kUnsupportedEndpointType = 115,
 };

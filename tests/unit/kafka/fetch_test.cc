@@ -129,9 +129,12 @@ TEST_CASE("an error answers at once") {
   FetchRequest newer = from("t", 0);
   newer.topics[0].partitions[0].current_leader_epoch = 1;
   CHECK(only(kit.answer<FetchResponse>(newer, kVersion)).error_code == 75);
-  FetchRequest session = from("t", 0);
-  session.session_id = 5, session.session_epoch = 1;
-  CHECK(kit.answer<FetchResponse>(session, kVersion).error_code == 70);
+  FetchRequest negative = from("t", 0);
+  negative.max_bytes = -1;
+  CHECK(only(kit.answer<FetchResponse>(negative, kVersion)).error_code == 42);
+  FetchRequest level = from("t", 0);
+  level.isolation_level = 2;
+  CHECK(only(kit.answer<FetchResponse>(level, kVersion)).error_code == 42);
 }
 
 TEST_CASE("only the first partition with data exceeds the limits, and max_bytes holds for the rest") {

@@ -212,6 +212,7 @@ TEST_CASE("a topic that is to be deleted by its name and by its id is answered o
   auto answer = kit.answer<DeleteTopicsResponse>(std::move(r), 6);
   REQUIRE(answer.topics.size() == 1);
   CHECK(answer.topics[0].name == "t");
+  CHECK(answer.topics[0].topic_id == kit.engine.find_topic("t")->id);
   CHECK(answer.topics[0].error_code == 42);
   CHECK(kit.engine.find_topic("t"));
 }
