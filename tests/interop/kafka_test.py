@@ -9,6 +9,8 @@ are, so is the test.
 """
 
 import argparse
+import errno
+import os
 import pathlib
 import subprocess
 import sys
@@ -110,6 +112,25 @@ def case_python_confluent_kafka(place):
 def case_python_kafka(place):
     kafka_clients.run_python("kafka", "python_kafka_client.py", place.broker, "pykafka")
     place.check_file("pykafka", 0, text_of(f"value {i}" for i in range(500)))
+
+
+def case_admin_clients_make_show_change_grow_and_remove_topics(place):
+    kafka_clients.run_python("confluent_kafka", "confluent_admin.py", place.broker, "admin-confluent")
+    kafka_clients.run_python("kafka", "python_kafka_admin.py", place.broker, "admin-pykafka")
+
+
+def case_a_setting_has_the_same_value_on_both_doors(place):
+    place.need_mount()
+    topic = place.mount / "settings"
+    topic.mkdir()
+    os.setxattr(topic, "user.kafka.retention.ms", b" 5000 ")
+    check(os.getxattr(topic, "user.kafka.retention.ms"), b"5000", "the attribute, in its plainest form")
+    try:
+        os.setxattr(topic, "user.kafka.no.such", b"1")
+        raise AssertionError("a setting that does not exist was taken")
+    except OSError as error:
+        check(error.errno, errno.EINVAL, "errno")
+    check(kafka_clients.topic_setting(place.broker, "settings", "retention.ms"), "5000", "in Kafka")
 
 
 def case_kafkajs(place):

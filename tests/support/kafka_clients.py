@@ -80,6 +80,17 @@ def run_python(module, script, broker, topic):
     run(["/usr/bin/python3", str(CLIENTS / script), broker, topic])
 
 
+def topic_setting(broker, topic, name):
+    """Its value, as confluent-kafka's AdminClient reads it."""
+    if importlib.util.find_spec("confluent_kafka") is None:
+        missing("the Python module confluent_kafka")
+    program = ("import sys; from confluent_kafka.admin import AdminClient, ConfigResource as R\n"
+               "broker, topic, name = sys.argv[1:]\n"
+               "found = AdminClient({'bootstrap.servers': broker}).describe_configs([R(R.Type.TOPIC, topic)])\n"
+               "print([f.result(20)[name].value for f in found.values()][0])")
+    return run(["/usr/bin/python3", "-c", program, broker, topic, name]).decode().strip()
+
+
 def run_kafkajs(broker, topic):
     for program in ("node", "npm"):
         if not shutil.which(program):

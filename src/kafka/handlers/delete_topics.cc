@@ -1,5 +1,6 @@
 // DeleteTopics, with everything in them.
 #include <map>
+#include <utility>
 
 #include "kafka/handlers/error_map.h"
 #include "kafka/handlers/handlers.h"
@@ -34,39 +35,54 @@ void answer(Gateway& gateway, const DeleteCall& call, const DeleteTopicsRequest:
   refuse(out, in.name ? ErrorCode::kUnknownTopicOrPartition : ErrorCode::kUnknownTopicId, "there is no such topic");
 }
 
-}  // namespace
+using Wanted = DeleteTopicsRequest::Topic;
 
-void handle(Gateway& gateway, DeleteCall call) {
-  std::vector<DeleteTopicsRequest::Topic> wanted = call->request.topics;
+std::vector<Wanted> wanted_topics(const DeleteCall& call) {
+  std::vector<Wanted> wanted = call->request.topics;
   if (call->version() < kFirstByIdVersion)
     for (const std::string& name : call->request.topic_names) wanted.push_back({name, Uuid{}});
-  // Named twice: in the same way, or once by its name and once by its id, which is answered by its name.
-  std::map<std::pair<std::optional<std::string>, Uuid>, int> named;
-  for (const auto& in : wanted) named[{in.name, in.topic_id}]++;
-  std::map<std::string, Uuid> named_both_ways;
+  return wanted;
+}
+
+struct Named {
+  int times = 0;
+  Uuid also_by_id;  ///< if it is named in both ways
+};
+using NamedTopics = std::map<std::pair<std::optional<std::string>, Uuid>, Named>;
+
+/// How often each is named. What is named by its name and by its id counts under its name, and no more under its id.
+NamedTopics count(Gateway& gateway, const std::vector<Wanted>& wanted) {
+  NamedTopics named;
+  for (const auto& in : wanted) named[{in.name, in.topic_id}].times++;
   for (const auto& in : wanted) {
     TopicPtr topic = in.name && in.topic_id.is_nil() ? gateway.engine.find_topic(*in.name) : nullptr;
     auto by_id = topic ? named.find({std::nullopt, topic->id}) : named.end();
-    if (by_id == named.end()) continue;
-    named[{in.name, in.topic_id}] += by_id->second;
-    named_both_ways[*in.name] = topic->id;
-    by_id->second = 0;
+    if (by_id == named.end() || by_id->second.times == 0) continue;
+    Named& by_name = named[{in.name, in.topic_id}];
+    by_name.times += std::exchange(by_id->second.times, 0);
+    by_name.also_by_id = topic->id;
   }
+  return named;
+}
+
+}  // namespace
+
+void handle(Gateway& gateway, DeleteCall call) {
+  const std::vector<Wanted> wanted = wanted_topics(call);
+  NamedTopics named = count(gateway, wanted);
   call->response.topics.reserve(wanted.size());  // completions keep references into it
   for (const auto& in : wanted) {
-    int& times = named[{in.name, in.topic_id}];
-    if (times == 0) continue;  // answered already
+    Named& how = named[{in.name, in.topic_id}];
+    if (how.times == 0) continue;  // answered already
     Out& out = call->response.topics.emplace_back();
-    if (times == 1) {
+    if (how.times == 1) {
       answer(gateway, call, in, out);
       continue;
     }
     out.name = in.name;
-    out.topic_id = in.topic_id;
-    if (auto both = in.name ? named_both_ways.find(*in.name) : named_both_ways.end(); both != named_both_ways.end())
-      out.topic_id = both->second;
+    out.topic_id = how.also_by_id.is_nil() ? in.topic_id : how.also_by_id;
     refuse(out, ErrorCode::kInvalidRequest, "the topic is named twice");
-    times = 0;
+    how.times = 0;
   }
 }
 
