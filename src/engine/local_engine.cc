@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/topic_settings.h"
 #include "engine/topic_settings.h"
+#include "record/recompress.h"
 
 namespace topicfs {
 
@@ -39,6 +40,14 @@ static void limit_timestamps(const Partition& p, WallMilliseconds now, ValidateL
   if (after <= std::numeric_limits<int64_t>::max() - t) limits.max_timestamp = t + after;
 }
 
+/// `batch` with the topic's codec, in memory that nobody else changes.
+static Result<std::vector<std::byte>> compressed_for(ByteSpan batch, const ValidateLimits& limits,
+                                                     Partition::Compression to) {
+  std::vector<std::byte> own(batch.begin(), batch.end());
+  TRY_ASSIGN(ValidatedBatch checked, validate_batch(own, limits));
+  return recompress_batch(checked, own, static_cast<Codec>(to.codec), to.level, limits);
+}
+
 RequestId LocalEngine::append_batch(PartitionId partition, ByteSpan batch, AppendOptions options,
                                     Completion<Appended> done) {
   auto p = partition_of(partition);
@@ -48,6 +57,14 @@ RequestId LocalEngine::append_batch(PartitionId partition, ByteSpan batch, Appen
   limits.max_text_bytes = options_.max_batch_text;
   limits.keys = (*p)->needs_keys.load(std::memory_order_relaxed) ? Require::yes : Require::no;
   limit_timestamps(**p, parts_.clock.wall_now(), limits);
+  const auto to = (*p)->compression.load(std::memory_order_relaxed);
+  std::vector<std::byte> compressed;
+  if (to.codec != Partition::kAsProduced && codec_bits(batch) != to.codec) {
+    auto made = compressed_for(batch, limits, to);
+    if (!made) return done(tl::unexpected<Error>(std::move(made).error())), 0;
+    compressed = std::move(*made);
+    batch = compressed;  // which is copied before append_batch returns
+  }
   return appends_->append_batch(**p, batch, limits, (*p)->log_append_time.load(std::memory_order_relaxed), options,
                                 std::move(done));
 }

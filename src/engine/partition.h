@@ -46,6 +46,13 @@ class Partition {
   // ---- of the topic's settings
   std::atomic<uint32_t> max_message_bytes{1 << 20};
   std::atomic<bool> log_append_time{false};
+  /// What Kafka's batches of another codec become.
+  struct Compression {
+    int32_t codec = kAsProduced;
+    int32_t level = 0;
+  };
+  static constexpr int32_t kAsProduced = -1;
+  std::atomic<Compression> compression{Compression{}};
   std::atomic<bool> needs_keys{false};  ///< of Kafka's records: the topic is compacted
   /// How far a producer's timestamps may lie from the clock, in milliseconds.
   std::atomic<int64_t> timestamp_before_max{std::numeric_limits<int64_t>::max()};

@@ -80,6 +80,12 @@ struct BatchHeader {
   bool has_producer_id() const { return producer_id > kNoProducerId; }
 };
 
+/// The codec that a batch claims, before anything of it is checked; -1: it is too short to say.
+inline int codec_bits(ByteSpan batch) {
+  constexpr size_t kLowAttributes = 22;
+  return batch.size() > kLowAttributes ? static_cast<int>(batch[kLowAttributes]) & kAttributeCodecMask : -1;
+}
+
 /// Gives the batch its place. The CRC stays valid.
 void stamp_offset(std::span<std::byte, kBatchHeaderBytes> header, Offset base_offset,
                   int32_t partition_leader_epoch);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/topic_settings.h"
 #include "kafka/handlers/error_map.h"
 #include "kafka/handlers/handlers.h"
 
@@ -14,7 +15,7 @@ using FetchCall = CallPtr<FetchRequest, FetchResponse>;
 using In = FetchRequest::Partition;
 using Out = FetchResponse::Partition;
 
-constexpr int16_t kFirstTopicIdVersion = 13;
+constexpr int16_t kFirstZstdVersion = 10, kFirstTopicIdVersion = 13;
 constexpr int8_t kReadUncommitted = 0, kReadCommitted = 1;
 
 void refuse(Out& out, ErrorCode code) {
@@ -101,10 +102,16 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
       return fail_slot(slot, topic ? ErrorCode::kUnknownTopicOrPartition : missing);
     }
     if (!is_sensible(call_->request)) return fail_slot(slot, ErrorCode::kInvalidRequest);
+    if (cannot_decode(*topic)) return fail_slot(slot, ErrorCode::kUnsupportedCompressionType);
     if (in.current_leader_epoch > kLeaderEpoch) return fail_slot(slot, ErrorCode::kUnknownLeaderEpoch);
     if (in.last_fetched_epoch > kLeaderEpoch) return fail_slot(slot, ErrorCode::kOffsetOutOfRange);
     slot.id = topic->partitions[static_cast<size_t>(in.partition)].id;
     slot.readable = true;
+  }
+
+  /// Clients before version 10 know no zstd. As in Kafka, what counts is the topic's setting, not its batches.
+  bool cannot_decode(const TopicInfo& topic) const {
+    return call_->version() < kFirstZstdVersion && topic_setting(topic.settings, "compression.type") == "zstd";
   }
 
   void fail_slot(Slot& slot, ErrorCode code) {

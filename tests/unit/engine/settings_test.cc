@@ -84,3 +84,31 @@ TEST_CASE("a compacted topic takes no record without a key from Kafka") {
   REQUIRE(t.change({{"cleanup.policy", std::nullopt}}));
   CHECK_FALSE(t.produce(t.now(), std::nullopt));
 }
+
+TEST_CASE("a topic's compression.type is what Kafka's batches are stored with, and the file's text is the same") {
+  Topic t(TopicSettings{});
+  std::string text;
+  auto stored_codec = [&](std::optional<std::string> type) {
+    REQUIRE(t.change({{"compression.type", std::move(type)}}));
+    Offset from = t.engine->ends(t.partition("t"))->durable_end;
+    REQUIRE_FALSE(t.produce(t.now()));
+    text += "value\n";
+    int codec = -1;
+    t.engine->fetch(t.partition("t"), from, 1 << 20, [&](Result<Fetched> r) {
+      REQUIRE(r);
+      auto header = BatchHeader::parse(r->batches.pieces);
+      REQUIRE(header);
+      CHECK(has_valid_crc(*header, r->batches.pieces));
+      codec = header->raw_codec();
+    });
+    t.settle();
+    return codec;
+  };
+  CHECK(stored_codec(std::nullopt) == 0);
+  CHECK(stored_codec("gzip") == 1);
+  CHECK(stored_codec("snappy") == 2);
+  CHECK(stored_codec("lz4") == 3);
+  CHECK(stored_codec("zstd") == 4);
+  CHECK(stored_codec("uncompressed") == 0);
+  CHECK(t.read(t.partition("t")) == text);
+}

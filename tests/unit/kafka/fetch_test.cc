@@ -157,3 +157,13 @@ TEST_CASE("only the first partition with data exceeds the limits, and max_bytes 
   CHECK(sizes(both - 1) == std::vector<size_t>{0, one, 0});
   CHECK(sizes(both) == std::vector<size_t>{0, one, one});
 }
+
+TEST_CASE("a topic that is set to zstd is not served to clients from before zstd") {
+  HandlerKit kit;
+  kit.make_topic("t");
+  kit.engine.change_settings(kit.engine.find_topic("t")->id, {{"compression.type", "zstd"}}, [](Result<TopicPtr>) {});
+  kit.append("t", {"x"});
+  kit.executor.run_until_idle();
+  CHECK(only(kit.answer<FetchResponse>(from("t", 0), 9)).error_code == 76);
+  CHECK(only(kit.answer<FetchResponse>(from("t", 0), 10)).error_code == 0);
+}
