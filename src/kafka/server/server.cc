@@ -34,6 +34,7 @@ Result<tcp::endpoint> resolve(asio::io_context& io, const ServerOptions& options
 struct Lane {
   std::shared_ptr<Loop> loop;
   std::list<std::shared_ptr<Connection>> connections;
+  bool sweeping = false;  ///< only while there are connections: an idle gateway sleeps
 };
 
 class Server::Impl {
@@ -43,7 +44,7 @@ class Server::Impl {
         clock_(clock),
         buffers_(buffers),
         gateway_(std::make_shared<Gateway>(engine, options_.gateway, clock_)) {
-    for (int i = 0; i < std::max(1, options_.threads); i++) lanes_.push_back({std::make_shared<Loop>(clock_), {}});
+    for (int i = 0; i < std::max(1, options_.threads); i++) lanes_.push_back({std::make_shared<Loop>(clock_), {}, false});
   }
   ~Impl() { stop(); }
 
@@ -61,10 +62,7 @@ class Server::Impl {
                   fmt::format("cannot listen on {}:{}", options_.host, options_.port), error.value());
     port_ = acceptor_->local_endpoint(error).port();
     accept();
-    for (Lane& lane : lanes_) {
-      sweep_later(lane);
-      lane.loop->start();
-    }
+    for (Lane& lane : lanes_) lane.loop->start();
     return {};
   }
 
@@ -124,6 +122,7 @@ class Server::Impl {
                                      lane.loop->post([last = std::move(last)] {});
                                    });
       (*place)->start();
+      if (!std::exchange(lane.sweeping, true)) sweep_later(lane);
     });
   }
 
@@ -134,7 +133,8 @@ class Server::Impl {
         auto connection = *at++;
         connection->check_progress(now);
       }
-      sweep_later(lane);
+      lane.sweeping = !lane.connections.empty();
+      if (lane.sweeping) sweep_later(lane);
     });
   }
 
