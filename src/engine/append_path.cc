@@ -250,7 +250,7 @@ AppendPath::Outcome AppendPath::place_large_text(Append& append) {
   uint64_t footprint = 0;
   for (const LinesPlan& p : append.plan) footprint += wal::entry_footprint(kBatchHeaderBytes + p.records_bytes);
   if (footprint > log_.max_entry_bytes())
-    return append.error = {Errc::kTooLarge, 0, "this append does not fit into one segment of the log"}, Outcome::failed;
+    return append.error = {Errc::kTooLarge, 0, "this append does not fit into one segment of the log, or takes more than half of the pool"}, Outcome::failed;
   switch (log_.make_room(footprint, reserve_of(append.control))) {
     case wal::Room::no: return Outcome::no_room;
     case wal::Room::poisoned: return Outcome::failed;
@@ -272,7 +272,7 @@ AppendPath::Outcome AppendPath::place_large_text(Append& append) {
 
 AppendPath::Outcome AppendPath::place_batch(Append& append) {
   if (wal::entry_footprint(append.batch.size()) > log_.max_entry_bytes())
-    return append.error = {Errc::kTooLarge, 0, "this batch does not fit into one segment of the log"}, Outcome::failed;
+    return append.error = {Errc::kTooLarge, 0, "this batch does not fit into one segment of the log, or takes more than half of the pool"}, Outcome::failed;
   Part part;
   switch (log_.reserve(append.batch.size(), part.place)) {
     case wal::Room::no: return Outcome::no_room;

@@ -25,7 +25,6 @@ struct Offloader::Job {
   StoredObject object;
   uint64_t payload_end = 0;                          // of the log, at object.to
   wal::PinSet pins;
-  uint64_t pinned_bytes = 0;
   std::vector<std::vector<std::byte>> copies;        // batches that are not pinned
   std::unique_ptr<ObjectBuilder> builder;
   BuiltObject built;
@@ -229,14 +228,14 @@ Result<void> Offloader::add_batches(Job& job, Partition& partition) {
   return {};
 }
 
-/// The batch's bytes where they are, as long as that holds back no more than a share of the pool; else a copy.
+/// The batch's bytes where they are, as long as that holds back no more than a share of the pool; else a copy. What
+/// counts is whole chunks: between tiny synced appends there is a block of padding each, and an object of them could
+/// hold back all of the pool.
 Result<void> Offloader::take_bytes(Job& job, const BatchRef& ref, std::vector<ByteSpan>& pieces) {
   wal::LogPosition body{ref.at.v + sizeof(wal::EntryHeader)};
-  if (job.pinned_bytes + ref.bytes <= parts_.segments.pool().size_bytes() / kPinnedShare &&
-      parts_.segments.pin(body, ref.bytes, pieces, job.pins)) {
-    job.pinned_bytes += ref.bytes;
+  if (job.pins.bytes() + ref.bytes <= parts_.segments.pool().size_bytes() / kPinnedShare &&
+      parts_.segments.pin(body, ref.bytes, pieces, job.pins))
     return {};
-  }
   std::vector<std::byte> entry(sizeof(wal::EntryHeader) + ref.bytes);
   TRY(parts_.segments.read(ref.at, entry));
   auto header = wal::parse_entry(entry, 0, ref.at.segment());
@@ -257,6 +256,10 @@ void Offloader::put(std::shared_ptr<Job> job) {
       failures_in_a_row_ = 0;
       counters_.last_error.clear();
     }
+    // The record needs memory of the log's, which the job must not hold back.
+    job->built.pieces.clear();
+    job->pins.clear();
+    job->copies.clear();
     record(job);
   });
 }

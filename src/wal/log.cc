@@ -25,7 +25,11 @@ Log::Log(LogOptions options, LogStart start, Segments& segments, LogDevice& devi
 
 Log::~Log() { stop(); }
 
-uint64_t Log::max_entry_bytes() const { return segments_.segment_bytes() - kBlockBytes - kBlockBytes; }
+/// What a segment can hold, and half the pool: a commit must fit into memory beside the one that is being written, or
+/// its append would wait for room that never comes.
+uint64_t Log::max_entry_bytes() const {
+  return std::min(segments_.segment_bytes() - 2 * kBlockBytes, segments_.pool().size_bytes() / 2);
+}
 
 // ---- reserving
 

@@ -53,9 +53,13 @@ class PinSet {
  public:
   explicit PinSet(ChunkPool& pool) : pool_(pool) {}
   PinSet(const PinSet&) = delete;
-  ~PinSet() {
+  ~PinSet() { clear(); }
+  void clear() {
     for (ChunkId c : chunks_) pool_.unpin(c);
+    chunks_.clear();
   }
+  /// Memory that is held back, however little of it is wanted; a chunk that was pinned twice counts twice.
+  uint64_t bytes() const { return chunks_.size() * pool_.chunk_bytes(); }
   void add(ChunkId chunk) {
     if (!chunks_.empty() && chunks_.back() == chunk) return;
     pool_.pin(chunk);
