@@ -1,5 +1,5 @@
-// Kafka's compression codecs, decoding only: the log stores what producers compressed, and needs
-// the text only in passing. Output comes in windows and is never held as a whole.
+// Kafka's compression codecs, decoding: the log stores what producers compressed, and needs the text only in
+// passing. Encoding, for topics that ask for it: compressor.h. Output comes in windows and is never held as a whole.
 //
 // Input is hostile, and may lie in memory that another process is changing: the codecs see it
 // through a private copy of kDecompressStageBytes. What one decompressor allocates is bounded by

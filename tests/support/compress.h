@@ -1,4 +1,4 @@
-// Compressing encoders, for tests alone: the product only decodes.
+// Compressing encoders for tests, beside those of the product: other forms, and other people's defaults.
 #pragma once
 
 #include <string>

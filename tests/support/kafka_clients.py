@@ -86,7 +86,8 @@ def topic_setting(broker, topic, name):
         missing("the Python module confluent_kafka")
     program = ("import sys; from confluent_kafka.admin import AdminClient, ConfigResource as R\n"
                "broker, topic, name = sys.argv[1:]\n"
-               "found = AdminClient({'bootstrap.servers': broker}).describe_configs([R(R.Type.TOPIC, topic)])\n"
+               "admin = AdminClient({'bootstrap.servers': broker})\n"
+               "found = admin.describe_configs([R(R.Type.TOPIC, topic)])\n"
                "print([f.result(20)[name].value for f in found.values()][0])")
     return run(["/usr/bin/python3", "-c", program, broker, topic, name]).decode().strip()
 

@@ -15,6 +15,8 @@ using In = CreateTopicsRequest::Topic;
 using Out = CreateTopicsResponse::Topic;
 
 constexpr int32_t kDefaultCount = -1;
+/// Each is answered with all its settings; Kafka's limit, of partitions, is the same number.
+constexpr size_t kMaxTopics = 10'000;
 
 void refuse(Out& out, ErrorCode code, std::string why) {
   out.error_code = code_of(code);
@@ -103,6 +105,10 @@ void handle(Gateway& gateway, CreateCall call) {
     if (times > 1) {
       refuse(out, ErrorCode::kInvalidRequest, "the topic is named twice");
       times = 0;
+      continue;
+    }
+    if (wanted.size() > kMaxTopics) {
+      refuse(out, ErrorCode::kPolicyViolation, "make at most 10000 topics at a time");
       continue;
     }
     NewTopic topic;

@@ -13,6 +13,9 @@ using In = DescribeConfigsRequest::Resource;
 using Out = DescribeConfigsResponse::Result;
 using Setting = DescribeConfigsResponse::Setting;
 
+/// Each takes some 10 KB of the response.
+constexpr size_t kMaxResources = 10'000;
+
 void refuse(Out& out, ErrorCode code, std::optional<std::string> why) {
   out.error_code = code_of(code);
   out.error_message = std::move(why);
@@ -73,11 +76,13 @@ void describe_broker(Gateway& gateway, const Request& request, const In& in, Out
 }  // namespace
 
 void handle(Gateway& gateway, CallPtr<DescribeConfigsRequest, DescribeConfigsResponse> call) {
+  const bool is_too_much = call->request.resources.size() > kMaxResources;
   for (const In& in : call->request.resources) {
     Out& out = call->response.results.emplace_back();
     out.type = in.type;
     out.name = in.name;
-    if (in.type == kTopicResource) describe_topic(gateway, call->request, in, out);
+    if (is_too_much) refuse(out, ErrorCode::kInvalidRequest, "ask for at most 10000 resources at a time");
+    else if (in.type == kTopicResource) describe_topic(gateway, call->request, in, out);
     else if (in.type == kBrokerResource) describe_broker(gateway, call->request, in, out);
     else refuse(out, ErrorCode::kInvalidRequest, "only topics (2) and the broker (4) have settings");
   }

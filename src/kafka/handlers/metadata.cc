@@ -98,10 +98,13 @@ void answer_some(Gateway& gateway, const MetadataCall& call) {
     return;
   }
   bool by_id = std::any_of(wanted.begin(), wanted.end(), [](const auto& t) { return !t.topic_id.is_nil(); });
+  // What is named again is answered once, or a short request could ask for any number of partitions.
   std::unordered_set<std::string_view> seen;
+  std::unordered_set<Uuid> seen_ids;
   for (const auto& in : wanted) {
     if (by_id) {  // names beside ids are ignored, as in Kafka
-      if (!in.topic_id.is_nil()) answer_id(gateway, call, in.topic_id, topics.emplace_back());
+      if (!in.topic_id.is_nil() && seen_ids.insert(in.topic_id).second)
+        answer_id(gateway, call, in.topic_id, topics.emplace_back());
       continue;
     }
     if (in.name && !seen.insert(*in.name).second) continue;

@@ -202,7 +202,7 @@ TEST_CASE("an unknown TOPICFS_ variable is worth a warning, not an error") {
 
 TEST_CASE("the gateway reads what the daemon passes on") {
   auto options =
-      daemon({"--data-dir=/d", "--kafka=[::1]:9092", "--advertised-listener=h:1", "--max-connections=7",
+      daemon({"--data-dir=/d", "--kafka=[::1]:9092", "--advertised-listener=h:1", "--max-connections=7", "--max-fetch-sessions=5",
               "--auto-create-topics=no", "--log-level=debug", "--default-partitions=3", "/mnt"});
   auto start = read_gateway_options(inputs(gateway_arguments(options)));
   REQUIRE_MESSAGE(start, start.error().message());
@@ -211,6 +211,7 @@ TEST_CASE("the gateway reads what the daemon passes on") {
   CHECK(start->options.kafka.listen == Address{"::1", 9092});
   CHECK(start->options.kafka.advertised == Address{"h", 1});
   CHECK(start->options.kafka.max_connections == 7);
+  CHECK(start->options.kafka.max_fetch_sessions == 5);
   CHECK_FALSE(start->options.kafka.auto_create_topics);
   CHECK(start->options.kafka.default_partitions == 3);
   CHECK(start->options.kafka.max_request_bytes == 100u << 20);

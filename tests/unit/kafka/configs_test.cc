@@ -87,6 +87,16 @@ TEST_CASE("DescribeConfigs refuses what has no settings, each with its code") {
   for (int type : {0, 8, 16, 32, 99}) CHECK(kit.describe(static_cast<int8_t>(type), "t").error_code == 42);
 }
 
+TEST_CASE("DescribeConfigs describes at most 10000 resources at a time") {
+  Kit kit;
+  DescribeConfigsRequest many;
+  for (int i = 0; i <= 10'000; i++) many.resources.push_back({kTopic, "t", {}});
+  auto results = kit.answer<DescribeConfigsResponse>(std::move(many), 4).results;
+  CHECK(results.size() == 10'001);
+  CHECK(results[0].error_code == 42);
+  CHECK(results[0].settings.empty());
+}
+
 TEST_CASE("AlterConfigs replaces all settings of a topic") {
   Kit kit;
   CHECK(kit.alter({{"retention.ms", "5"}, {"cleanup.policy", "compact"}}) == 0);

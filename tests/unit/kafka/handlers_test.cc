@@ -59,6 +59,25 @@ TEST_CASE("Metadata of version 0 takes an empty list for all topics, later ones 
   CHECK(kit.answer<MetadataResponse>(all, 1).topics.size() == 1);
 }
 
+TEST_CASE("Metadata answers a topic once, however often it is named or its id given") {
+  HandlerKit kit;
+  kit.make_topic("t");
+  CHECK(kit.answer<MetadataResponse>(about({"t", "t"}, false), 9).topics.size() == 1);
+  MetadataRequest ids;
+  for (int i = 0; i < 3; i++) ids.topics->push_back({kit.engine.find_topic("t")->id, std::nullopt});
+  CHECK(kit.answer<MetadataResponse>(ids, 12).topics.size() == 1);
+}
+
+TEST_CASE("CreateTopics makes at most 10000 topics at a time") {
+  HandlerKit kit;
+  CreateTopicsRequest many;
+  for (int i = 0; i <= 10'000; i++) many.topics.push_back({"t" + std::to_string(i), 1, 1, {}, {}});
+  auto answers = kit.answer<CreateTopicsResponse>(std::move(many), 7).topics;
+  CHECK(answers.size() == 10'001);
+  CHECK(answers[0].error_code == 44);
+  CHECK(kit.engine.list_topics().empty());
+}
+
 TEST_CASE("the broker is advertised as set, or as the client reached it") {
   GatewaySettings elsewhere;
   elsewhere.advertised_host = "kafka.example", elsewhere.advertised_port = 29092;
