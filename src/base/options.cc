@@ -65,7 +65,20 @@ std::optional<Address> address_of(const Settings& settings, std::string_view nam
   return parse_address(settings.text(name)).value();
 }
 
-KafkaOptions kafka_options(const Settings& settings) {
+Result<GroupOptions> group_options(const Settings& settings) {
+  GroupOptions groups;
+  groups.initial_rebalance_delay = in_milliseconds(settings, "group-initial-rebalance-delay");
+  groups.min_session_timeout = in_milliseconds(settings, "group-min-session-timeout");
+  groups.max_session_timeout = in_milliseconds(settings, "group-max-session-timeout");
+  groups.max_members = static_cast<uint32_t>(settings.integer("group-max-size"));
+  groups.offsets_retention = in_milliseconds(settings, "offsets-retention");
+  if (groups.min_session_timeout <= groups.max_session_timeout) return groups;
+  return invalid("group-min-session-timeout " + settings.text("group-min-session-timeout") + " (" +
+                 settings.at("group-min-session-timeout").where + ") must not be above group-max-session-timeout " +
+                 settings.text("group-max-session-timeout") + " (" + settings.at("group-max-session-timeout").where + ")");
+}
+
+Result<KafkaOptions> kafka_options(const Settings& settings) {
   KafkaOptions kafka;
   kafka.listen = address_of(settings, "kafka");
   kafka.advertised = address_of(settings, "advertised-listener");
@@ -74,6 +87,7 @@ KafkaOptions kafka_options(const Settings& settings) {
   kafka.max_connections = static_cast<uint32_t>(settings.integer("max-connections"));
   kafka.max_fetch_sessions = static_cast<uint32_t>(settings.integer("max-fetch-sessions"));
   kafka.max_request_bytes = settings.bytes("max-request-size");
+  TRY_ASSIGN(kafka.groups, group_options(settings));
   return kafka;
 }
 
@@ -171,7 +185,7 @@ Result<void> fill(DaemonOptions& options, const Settings& settings, const StartI
   options.max_batch_text_bytes = settings.bytes("max-batch-text");
   options.allow_other = choice_of(settings, "allow-other");
   options.deleted_is_hole = settings.text("deleted") == "hole";
-  options.kafka = kafka_options(settings);
+  TRY_ASSIGN(options.kafka, kafka_options(settings));
   if (settings.is_set("config")) options.config_file = absolute_path(settings.text("config"));
   return {};
 }
@@ -211,7 +225,7 @@ Result<Start<GatewayOptions>> read_gateway_options(const StartInputs& inputs) {
   GatewayOptions& options = start.options;
   TRY_ASSIGN(options.data_dir, data_dir_of(read.settings, inputs));
   options.log_level = log_level_of(read.settings);
-  options.kafka = kafka_options(read.settings);
+  TRY_ASSIGN(options.kafka, kafka_options(read.settings));
   if (!options.kafka.listen) return invalid("say where to listen: --kafka HOST:PORT");
   start.warnings = std::move(read.warnings);
   return start;
@@ -229,6 +243,11 @@ std::vector<std::string> gateway_arguments(const DaemonOptions& options) {
       "--max-connections=" + std::to_string(kafka.max_connections),
       "--max-fetch-sessions=" + std::to_string(kafka.max_fetch_sessions),
       "--max-request-size=" + std::to_string(kafka.max_request_bytes),
+      "--group-initial-rebalance-delay=" + format_duration(kafka.groups.initial_rebalance_delay),
+      "--group-min-session-timeout=" + format_duration(kafka.groups.min_session_timeout),
+      "--group-max-session-timeout=" + format_duration(kafka.groups.max_session_timeout),
+      "--group-max-size=" + std::to_string(kafka.groups.max_members),
+      "--offsets-retention=" + format_duration(kafka.groups.offsets_retention),
   };
   if (kafka.advertised) arguments.push_back("--advertised-listener=" + to_string(*kafka.advertised));
   if (!options.config_file.empty()) arguments.push_back("--config=" + options.config_file);

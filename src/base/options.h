@@ -22,6 +22,12 @@ namespace topicfs {
 
 enum class Choice { automatic, yes, no };
 
+struct GroupOptions {
+  std::chrono::milliseconds initial_rebalance_delay{0}, min_session_timeout{0}, max_session_timeout{0};
+  uint32_t max_members = 0;
+  std::chrono::milliseconds offsets_retention{0};
+};
+
 /// What the gateway needs, and the daemon passes on to it.
 struct KafkaOptions {
   std::optional<Address> listen;      ///< --kafka; always set for the gateway
@@ -31,6 +37,7 @@ struct KafkaOptions {
   uint32_t max_connections = 0;
   uint32_t max_fetch_sessions = 0;
   uint64_t max_request_bytes = 0;
+  GroupOptions groups;
 };
 
 struct S3Options {

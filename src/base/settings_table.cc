@@ -80,6 +80,16 @@ constexpr auto kSettings = std::to_array<Setting>({
      "Most fetch sessions at a time, in which consumers name their partitions only once; further ones do without."},
     {"max-request-size", bytes, "100MiB", "", 64 * kKiB, 2 * kGiB - 1, kBoth, "Kafka",
      "Longest Kafka request; a connection that announces a longer one is closed."},
+    {"group-initial-rebalance-delay", duration, "3s", "", 0, kHour, kBoth, "Kafka",
+     "How long the first members of a consumer group wait for others before they share its partitions."},
+    {"group-min-session-timeout", duration, "6s", "", kMillisecond, 24 * kHour, kBoth, "Kafka",
+     "Shortest session that a member of a consumer group may ask for."},
+    {"group-max-session-timeout", duration, "30m", "", kMillisecond, 24 * kHour, kBoth, "Kafka",
+     "Longest session that a member of a consumer group may ask for."},
+    {"group-max-size", integer, "10000", "", 1, 100'000, kBoth, "Kafka",
+     "Most members of a consumer group; further ones are refused."},
+    {"offsets-retention", duration, "7d", "", kSecond, 3'650 * 24 * kHour, kBoth, "Kafka",
+     "How long the offsets of a consumer group without members are kept."},
 });
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "base/random.h"
 #include "kafka/server/loop.h"
 #include "kafka/server/server.h"
 #include "support/memory_engine.h"
@@ -33,7 +34,7 @@ int main(int argc, char** argv) {
   kafka::ServerOptions options;
   options.port = static_cast<uint16_t>(std::atoi(argv[1]));
   if (argc > 2) options.threads = std::atoi(argv[2]);
-  auto server = kafka::Server::start(engine, buffers, system_clock(), options);
+  auto server = kafka::Server::start(engine, buffers, system_clock(), system_random(), options);
   if (!server) return std::fprintf(stderr, "%s\n", server.error().message().c_str()), 1;
   std::printf("ready %d\n", (*server)->port());
   std::fflush(stdout);

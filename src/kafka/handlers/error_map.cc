@@ -83,4 +83,52 @@ ErrorCode error_code_of(const Error& error, Verb verb) {
   return ErrorCode::kUnknownServerError;
 }
 
+ErrorCode error_code_of(GroupError error) {
+  switch (error) {
+    case GroupError::none: return ErrorCode::kNone;
+    case GroupError::coordinator_loading: return ErrorCode::kCoordinatorLoadInProgress;
+    case GroupError::coordinator_not_available: return ErrorCode::kCoordinatorNotAvailable;
+    case GroupError::not_coordinator: return ErrorCode::kNotCoordinator;
+    case GroupError::inconsistent_protocol: return ErrorCode::kInconsistentGroupProtocol;
+    case GroupError::invalid_group_id: return ErrorCode::kInvalidGroupId;
+    case GroupError::unknown_member_id: return ErrorCode::kUnknownMemberId;
+    case GroupError::invalid_session_timeout: return ErrorCode::kInvalidSessionTimeout;
+    case GroupError::rebalance_in_progress: return ErrorCode::kRebalanceInProgress;
+    case GroupError::illegal_generation: return ErrorCode::kIllegalGeneration;
+    case GroupError::member_id_required: return ErrorCode::kMemberIdRequired;
+    case GroupError::group_max_size_reached: return ErrorCode::kGroupMaxSizeReached;
+    case GroupError::fenced_instance_id: return ErrorCode::kFencedInstanceId;
+    case GroupError::group_id_not_found: return ErrorCode::kGroupIdNotFound;
+    case GroupError::non_empty_group: return ErrorCode::kNonEmptyGroup;
+    case GroupError::unknown_server_error: return ErrorCode::kUnknownServerError;
+  }
+  return ErrorCode::kUnknownServerError;
+}
+
+GroupError group_error_of(const Error& error) {
+  switch (error.code) {
+    case Errc::kFull:
+    case Errc::kTimedOut:
+    case Errc::kWouldBlock: return GroupError::coordinator_not_available;
+    case Errc::kCancelled:
+    case Errc::kBusy:
+    case Errc::kUnavailable:
+    case Errc::kClosed:
+    case Errc::kNoSpace:
+    case Errc::kReadOnly:
+    case Errc::kIo: return GroupError::not_coordinator;
+    case Errc::kNotFound: return GroupError::group_id_not_found;
+    case Errc::kNotEmpty: return GroupError::non_empty_group;
+    case Errc::kTooLarge:
+    case Errc::kInvalidArgument:
+    case Errc::kExists:
+    case Errc::kNotPermitted:
+    case Errc::kOutOfRange:
+    case Errc::kCorrupt:
+    case Errc::kUnsupported:
+    case Errc::kDenied: return GroupError::unknown_server_error;
+  }
+  return GroupError::unknown_server_error;
+}
+
 }  // namespace topicfs::kafka

@@ -3,6 +3,7 @@
 
 #include <topicfs/error.h>
 
+#include "kafka/group/types.h"
 #include "kafka/wire/error_code.h"
 
 namespace topicfs::kafka {
@@ -12,5 +13,10 @@ enum class Verb { append, read, catalog, group };
 
 /// Retriable where trying again can help: clients retry on their own until their time-out.
 ErrorCode error_code_of(const Error& error, Verb verb);
+
+/// From the coordinator's errors, one to one.
+ErrorCode error_code_of(GroupError error);
+/// What members are told when the engine does not save their group.
+GroupError group_error_of(const Error& error);
 
 }  // namespace topicfs::kafka

@@ -5,7 +5,7 @@ namespace topicfs::kafka {
 namespace {
 
 constexpr int16_t kFirstBatchVersion = 4;
-constexpr int8_t kGroup = 0, kTransaction = 1;
+constexpr int8_t kGroup = 0, kTransaction = 1, kShare = 2;
 
 }  // namespace
 
@@ -16,7 +16,8 @@ void handle(Gateway& gateway, CallPtr<FindCoordinatorRequest, FindCoordinatorRes
   Node node = known ? gateway.node_for(call->sink->peer()) : Node{"", -1};
   int32_t id = known ? kNodeId : -1;
   int16_t error = code_of(known ? ErrorCode::kNone : ErrorCode::kInvalidRequest);
-  const char* why = "the key type must be 0 (a group) or 1 (a transactional id)";
+  // Kafka says nothing of the keys of share groups that it does not understand; we understand none.
+  const char* why = request.key_type == kShare ? "" : "the key type must be 0 (a group) or 1 (a transactional id)";
   if (call->version() < kFirstBatchVersion) {
     response.error_code = error;
     response.error_message = known ? "NONE" : why;

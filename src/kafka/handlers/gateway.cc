@@ -18,12 +18,14 @@ std::string to_base64url(const Uuid& id) {
   return text;
 }
 
-Gateway::Gateway(Engine& the_engine, GatewaySettings the_options, Clock& the_clock)
+Gateway::Gateway(Engine& the_engine, GatewaySettings the_options, Clock& the_clock, Random& random,
+                 std::shared_ptr<Executor> executor)
     : engine(the_engine),
       options(std::move(the_options)),
       clock(the_clock),
       cluster_id(to_base64url(engine.store_id())),
-      sessions(options.max_fetch_sessions, clock) {
+      sessions(options.max_fetch_sessions, clock),
+      groups(std::make_shared<GroupService>(engine, options.groups, clock, random, std::move(executor))) {
   engine.add_listener(&durable);
 }
 

@@ -6,8 +6,10 @@
 #include <topicfs/engine.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "kafka/handlers/durable_watch.h"
 #include "kafka/handlers/fetch_sessions.h"
+#include "kafka/handlers/group_service.h"
 
 namespace topicfs::kafka {
 
@@ -19,6 +21,7 @@ inline constexpr int32_t kMaxFetchBytes = 55 << 20;
 /// What clients may do where nothing is forbidden, as bits (KIP-430).
 inline constexpr int32_t kAllTopicOperations = 0x0df8;
 inline constexpr int32_t kAllClusterOperations = 0x1fa0;
+inline constexpr int32_t kAllGroupOperations = 0x0d48;
 
 struct GatewaySettings {
   std::string data_dir;  ///< for clients that ask where the data is; empty: not told
@@ -28,6 +31,7 @@ struct GatewaySettings {
   bool auto_create_topics = true;
   int32_t default_partitions = 1;
   size_t max_fetch_sessions = 1000;
+  GroupSettings groups;
 };
 
 struct Node {
@@ -41,8 +45,9 @@ std::string to_base64url(const Uuid& id);
 
 class Gateway {
  public:
-  /// The engine and the clock outlive the gateway.
-  Gateway(Engine& the_engine, GatewaySettings the_options, Clock& the_clock);
+  /// What is passed by reference outlives the gateway. Groups are coordinated on `executor`, once they are loaded.
+  Gateway(Engine& the_engine, GatewaySettings the_options, Clock& the_clock, Random& random,
+          std::shared_ptr<Executor> executor);
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
@@ -58,6 +63,7 @@ class Gateway {
   const std::string cluster_id;
   DurableWatch durable;
   FetchSessions sessions;
+  const std::shared_ptr<GroupService> groups;  ///< held for moments by completions of the engine too
 };
 
 }  // namespace topicfs::kafka

@@ -15,6 +15,12 @@ void handle(Gateway& gateway, CallPtr<MetadataRequest, MetadataResponse> call);
 void handle(Gateway& gateway, CallPtr<OffsetCommitRequest, OffsetCommitResponse> call);
 void handle(Gateway& gateway, CallPtr<OffsetFetchRequest, OffsetFetchResponse> call);
 void handle(Gateway& gateway, CallPtr<FindCoordinatorRequest, FindCoordinatorResponse> call);
+void handle(Gateway& gateway, CallPtr<JoinGroupRequest, JoinGroupResponse> call);
+void handle(Gateway& gateway, CallPtr<HeartbeatRequest, HeartbeatResponse> call);
+void handle(Gateway& gateway, CallPtr<LeaveGroupRequest, LeaveGroupResponse> call);
+void handle(Gateway& gateway, CallPtr<SyncGroupRequest, SyncGroupResponse> call);
+void handle(Gateway& gateway, CallPtr<DescribeGroupsRequest, DescribeGroupsResponse> call);
+void handle(Gateway& gateway, CallPtr<ListGroupsRequest, ListGroupsResponse> call);
 void handle(Gateway& gateway, CallPtr<ApiVersionsRequest, ApiVersionsResponse> call);
 void handle(Gateway& gateway, CallPtr<CreateTopicsRequest, CreateTopicsResponse> call);
 void handle(Gateway& gateway, CallPtr<DeleteTopicsRequest, DeleteTopicsResponse> call);
@@ -25,6 +31,8 @@ void handle(Gateway& gateway, CallPtr<DescribeConfigsRequest, DescribeConfigsRes
 void handle(Gateway& gateway, CallPtr<AlterConfigsRequest, AlterConfigsResponse> call);
 void handle(Gateway& gateway, CallPtr<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse> call);
 void handle(Gateway& gateway, CallPtr<DescribeLogDirsRequest, DescribeLogDirsResponse> call);
+void handle(Gateway& gateway, CallPtr<DeleteGroupsRequest, DeleteGroupsResponse> call);
+void handle(Gateway& gateway, CallPtr<OffsetDeleteRequest, OffsetDeleteResponse> call);
 void handle(Gateway& gateway, CallPtr<DescribeClusterRequest, DescribeClusterResponse> call);
 void handle(Gateway& gateway, CallPtr<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse> call);
 

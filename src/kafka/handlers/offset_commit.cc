@@ -1,4 +1,5 @@
-// OffsetCommit. Retention times of old versions are ignored. Answered when the offsets are durable.
+// OffsetCommit. Retention times of old versions are ignored. Answered when the offsets are durable. The coordinator
+// says who may commit; its events and the engine's commits happen in one order.
 #include "kafka/handlers/error_map.h"
 #include "kafka/handlers/handlers.h"
 
@@ -67,19 +68,24 @@ void refuse_long_metadata(Accepted& accepted) {
 }  // namespace
 
 void handle(Gateway& gateway, CommitCall call) {
-  const OffsetCommitRequest& request = call->request;
-  Accepted accepted = accept_all(gateway, call);
-  // No group has members, so a generation can only be wrong.
-  if (request.generation_id >= 0)
-    return accepted.answer(call->version() >= kFirstGroupNotFoundVersion ? ErrorCode::kGroupIdNotFound
-                                                                         : ErrorCode::kIllegalGeneration);
-  refuse_long_metadata(accepted);
-  if (accepted.offsets.empty()) return;
-  auto offsets = std::move(accepted.offsets);
-  gateway.engine.commit_offsets(request.group_id, std::move(offsets),
-                                [call, accepted = std::move(accepted)](Result<void> committed) mutable {
-                                  if (!committed) accepted.answer(error_code_of(committed.error(), Verb::group));
-                                });
+  Accepted all = accept_all(gateway, call);
+  if (all.offsets.empty()) return;
+  std::string group = call->request.group_id;
+  gateway.groups->run_for(std::move(group), [&gateway, call = std::move(call), accepted = std::move(all)](
+                                                GroupCoordinator& groups, Now now, Actions&) mutable {
+    const OffsetCommitRequest& in = call->request;
+    GroupError error = groups.check_commit(in.group_id, {in.member_id, in.group_instance_id}, in.generation_id, now);
+    if (error == GroupError::group_id_not_found && call->version() < kFirstGroupNotFoundVersion)
+      error = GroupError::illegal_generation;
+    if (error != GroupError::none) return accepted.answer(error_code_of(error));
+    refuse_long_metadata(accepted);
+    if (accepted.offsets.empty()) return;
+    auto offsets = std::move(accepted.offsets);
+    gateway.engine.commit_offsets(in.group_id, std::move(offsets),
+                                  [call, accepted = std::move(accepted)](Result<void> committed) mutable {
+                                    if (!committed) accepted.answer(error_code_of(committed.error(), Verb::group));
+                                  });
+  });
 }
 
 }  // namespace topicfs::kafka

@@ -8,21 +8,29 @@
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/describe_acls.h"
 #include "kafka/messages/describe_cluster.h"
 #include "kafka/messages/describe_configs.h"
+#include "kafka/messages/describe_groups.h"
 #include "kafka/messages/describe_log_dirs.h"
 #include "kafka/messages/describe_topic_partitions.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/heartbeat.h"
 #include "kafka/messages/incremental_alter_configs.h"
 #include "kafka/messages/init_producer_id.h"
+#include "kafka/messages/join_group.h"
+#include "kafka/messages/leave_group.h"
+#include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
 #include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_delete.h"
 #include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/produce.h"
+#include "kafka/messages/sync_group.h"
 
 namespace topicfs::kafka {
 
@@ -56,6 +64,12 @@ using Apis = ApiList<Api<ProduceRequest, ProduceResponse>,
                      Api<OffsetCommitRequest, OffsetCommitResponse>,
                      Api<OffsetFetchRequest, OffsetFetchResponse>,
                      Api<FindCoordinatorRequest, FindCoordinatorResponse>,
+                     Api<JoinGroupRequest, JoinGroupResponse>,
+                     Api<HeartbeatRequest, HeartbeatResponse>,
+                     Api<LeaveGroupRequest, LeaveGroupResponse>,
+                     Api<SyncGroupRequest, SyncGroupResponse>,
+                     Api<DescribeGroupsRequest, DescribeGroupsResponse>,
+                     Api<ListGroupsRequest, ListGroupsResponse>,
                      Api<ApiVersionsRequest, ApiVersionsResponse>,
                      Api<CreateTopicsRequest, CreateTopicsResponse>,
                      Api<DeleteTopicsRequest, DeleteTopicsResponse>,
@@ -65,6 +79,8 @@ using Apis = ApiList<Api<ProduceRequest, ProduceResponse>,
                      Api<AlterConfigsRequest, AlterConfigsResponse>,
                      Api<DescribeLogDirsRequest, DescribeLogDirsResponse>,
                      Api<CreatePartitionsRequest, CreatePartitionsResponse>,
+                     Api<DeleteGroupsRequest, DeleteGroupsResponse>,
+                     Api<OffsetDeleteRequest, OffsetDeleteResponse>,
                      Api<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>,
                      Api<DescribeClusterRequest, DescribeClusterResponse>,
                      Api<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>>;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/options.h"
+#include "base/random.h"
 #include "ipc/client.h"
 #include "kafka/server/arena_buffers.h"
 #include "kafka/server/server.h"
@@ -72,6 +73,11 @@ kafka::ServerOptions server_options(const std::string& data_dir, const KafkaOpti
   server.gateway.auto_create_topics = options.auto_create_topics;
   server.gateway.default_partitions = options.default_partitions;
   server.gateway.max_fetch_sessions = options.max_fetch_sessions;
+  server.gateway.groups.initial_rebalance_delay = options.groups.initial_rebalance_delay;
+  server.gateway.groups.min_session_timeout = options.groups.min_session_timeout;
+  server.gateway.groups.max_session_timeout = options.groups.max_session_timeout;
+  server.gateway.groups.max_members = options.groups.max_members;
+  server.gateway.groups.offsets_retention = options.groups.offsets_retention;
   if (options.advertised) {
     server.gateway.advertised_host = options.advertised->host;
     server.gateway.advertised_port = options.advertised->port;
@@ -98,7 +104,8 @@ int serve(const GatewayOptions& options, const sigset_t& signals) {
   auto client = ipc::Client::connect(options.data_dir, system_clock(), std::move(client_options));
   if (!client) return fail(client.error());
   kafka::ArenaBuffers buffers(**client);
-  auto server = kafka::Server::start(**client, buffers, system_clock(), server_options(options.data_dir, options.kafka));
+  auto server = kafka::Server::start(**client, buffers, system_clock(), system_random(),
+                                     server_options(options.data_dir, options.kafka));
   if (!server) return fail(server.error());
   serving.set(server->get());
   LOG_INFO("serving Kafka clients on {}:{}", options.kafka.listen->host, (*server)->port());

@@ -39,12 +39,10 @@ struct Lane {
 
 class Server::Impl {
  public:
-  Impl(Engine& engine, ReceiveBuffers& buffers, Clock& clock, ServerOptions options)
-      : options_(std::move(options)),
-        clock_(clock),
-        buffers_(buffers),
-        gateway_(std::make_shared<Gateway>(engine, options_.gateway, clock_)) {
+  Impl(Engine& engine, ReceiveBuffers& buffers, Clock& clock, Random& random, ServerOptions options)
+      : options_(std::move(options)), clock_(clock), buffers_(buffers) {
     for (int i = 0; i < std::max(1, options_.threads); i++) lanes_.push_back({std::make_shared<Loop>(clock_), {}, false});
+    gateway_ = std::make_shared<Gateway>(engine, options_.gateway, clock_, random, lanes_[0].loop);
   }
   ~Impl() { stop(); }
 
@@ -61,7 +59,7 @@ class Server::Impl {
       return fail(error == asio::error::address_in_use ? Errc::kBusy : Errc::kIo,
                   fmt::format("cannot listen on {}:{}", options_.host, options_.port), error.value());
     port_ = acceptor_->local_endpoint(error).port();
-    accept();
+    gateway_->groups->load([this] { accept(); });  // on lane 0's loop, where the acceptor is
     for (Lane& lane : lanes_) lane.loop->start();
     return {};
   }
@@ -90,6 +88,7 @@ class Server::Impl {
 
  private:
   void accept() {
+    if (!acceptor_->is_open()) return;  // stopped before the groups had come
     Lane& lane = lanes_[next_lane_++ % lanes_.size()];
     acceptor_->async_accept(lane.loop->io(), [this, &lane](const asio::error_code& error, tcp::socket socket) {
       if (!acceptor_->is_open()) return;
@@ -164,8 +163,8 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::start(Engine& engine, ReceiveBuffers& buffers, Clock& clock,
-                                              ServerOptions options) {
-  auto impl = std::make_unique<Impl>(engine, buffers, clock, std::move(options));
+                                              Random& random, ServerOptions options) {
+  auto impl = std::make_unique<Impl>(engine, buffers, clock, random, std::move(options));
   TRY(impl->start());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

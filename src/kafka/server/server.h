@@ -23,9 +23,9 @@ struct ServerOptions {
 
 class Server {
  public:
-  /// Listens, and serves on threads of its own. What is passed by reference outlives the server, and
+  /// Listens, and serves on threads of its own as soon as it has read what is kept of consumer groups. What is passed by reference outlives the server, and
   /// the engine answers, or drops, all completions before it ends. kInvalidArgument (host), kBusy (port), kIo.
-  static Result<std::unique_ptr<Server>> start(Engine& engine, ReceiveBuffers& buffers, Clock& clock,
+  static Result<std::unique_ptr<Server>> start(Engine& engine, ReceiveBuffers& buffers, Clock& clock, Random& random,
                                                ServerOptions options);
   /// Stops.
   ~Server();

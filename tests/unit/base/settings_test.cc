@@ -203,7 +203,8 @@ TEST_CASE("an unknown TOPICFS_ variable is worth a warning, not an error") {
 TEST_CASE("the gateway reads what the daemon passes on") {
   auto options =
       daemon({"--data-dir=/d", "--kafka=[::1]:9092", "--advertised-listener=h:1", "--max-connections=7", "--max-fetch-sessions=5",
-              "--auto-create-topics=no", "--log-level=debug", "--default-partitions=3", "/mnt"});
+              "--auto-create-topics=no", "--log-level=debug", "--default-partitions=3", "--group-initial-rebalance-delay=0",
+              "--group-min-session-timeout=1500ms", "--group-max-size=9", "/mnt"});
   auto start = read_gateway_options(inputs(gateway_arguments(options)));
   REQUIRE_MESSAGE(start, start.error().message());
   CHECK(start->options.data_dir == "/d");
@@ -215,6 +216,12 @@ TEST_CASE("the gateway reads what the daemon passes on") {
   CHECK_FALSE(start->options.kafka.auto_create_topics);
   CHECK(start->options.kafka.default_partitions == 3);
   CHECK(start->options.kafka.max_request_bytes == 100u << 20);
+  CHECK(start->options.kafka.groups.initial_rebalance_delay.count() == 0);
+  CHECK(start->options.kafka.groups.min_session_timeout.count() == 1500);
+  CHECK(start->options.kafka.groups.max_session_timeout == std::chrono::minutes(30));
+  CHECK(start->options.kafka.groups.max_members == 9);
+  CHECK(start->options.kafka.groups.offsets_retention == std::chrono::hours(168));
+  CHECK_FALSE(read_gateway_options(inputs({"--kafka=h:1", "--group-min-session-timeout=1h"})));
   CHECK_FALSE(read_gateway_options(inputs({})));
   CHECK_FALSE(read_gateway_options(inputs({"--kafka=h:1", "--pool-size=1GiB"})));
 }

@@ -6,28 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "base/random.h"
 #include "engine/local_engine.h"
 #include "support/manual_executor.h"
 #include "support/memory_file_system.h"
 #include "support/memory_object_store.h"
+#include "support/seeded_random.h"
 
 namespace topicfs::testing {
-
-/// Numbers from a seed.
-class SeededRandom final : public Random {
- public:
-  explicit SeededRandom(uint64_t seed) : state_(seed) {}
-  uint64_t next() override {
-    uint64_t z = (state_ += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-
- private:
-  uint64_t state_;
-};
 
 struct EngineFixture {
   EngineOptions options;

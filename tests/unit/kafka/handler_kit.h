@@ -11,6 +11,7 @@
 #include "support/manual_executor.h"
 #include "support/memory_batch.h"
 #include "support/memory_engine.h"
+#include "support/seeded_random.h"
 
 namespace topicfs::kafka {
 
@@ -28,7 +29,11 @@ class FakeSink final : public ExchangeSink {
 
 class HandlerKit {
  public:
-  explicit HandlerKit(GatewaySettings options = {}) : gateway(engine, std::move(options), executor) {}
+  explicit HandlerKit(GatewaySettings options = {})
+      : gateway(engine, std::move(options), executor, random, std::shared_ptr<Executor>(std::shared_ptr<void>(), &executor)) {
+    gateway.groups->load(nullptr);
+    executor.run_until_idle();
+  }
 
   /// Hands `request` to its handler. Nothing else runs until the test lets it.
   template <class Resp, class Req>
@@ -70,6 +75,7 @@ class HandlerKit {
   ManualExecutor executor;
   testing::MemoryEngine engine{testing::MemoryEngineOptions{&executor, &executor}};
   std::shared_ptr<FakeSink> sink = std::make_shared<FakeSink>(executor);
+  testing::SeededRandom random{1};
   Gateway gateway;
 
  private:

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/random.h"
 #include "base/unique_fd.h"
 #include "kafka/server/frame_reader.h"
 #include "kafka/server/loop.h"
@@ -74,7 +75,7 @@ struct Service {
   explicit Service(ServerOptions options = {}, size_t budget = 64 << 20) : buffers(budget) {
     commits.start();
     options.port = 0;
-    auto started = Server::start(engine, buffers, system_clock(), std::move(options));
+    auto started = Server::start(engine, buffers, system_clock(), system_random(), std::move(options));
     REQUIRE(started.has_value());
     server = std::move(*started);
   }
@@ -266,7 +267,7 @@ TEST_CASE("a busy port is an error that names it") {
   Service service;
   ServerOptions options;
   options.port = service.port();
-  auto second = Server::start(service.engine, service.buffers, system_clock(), options);
+  auto second = Server::start(service.engine, service.buffers, system_clock(), system_random(), options);
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().code == Errc::kBusy);
   CHECK(second.error().what.find(std::to_string(options.port)) != std::string::npos);
