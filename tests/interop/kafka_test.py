@@ -149,10 +149,6 @@ def case_acknowledged_records_survive_a_crash_of_the_daemon(place):
     place.check_file("crash", 0, text_of(values))
 
 
-def all_cases():
-    return {name[5:]: f for name, f in globals().items() if name.startswith("case_")}
-
-
 def run_case(case, broker):
     if broker:
         return case(Place(broker))
@@ -163,7 +159,7 @@ def run_case(case, broker):
             case(Place(address, daemon.mountpoint, daemon))
 
 
-def main():
+def main(all_cases):
     parser = argparse.ArgumentParser()
     parser.add_argument("cases", nargs="*", default=[])
     parser.add_argument("--broker")
@@ -171,9 +167,9 @@ def main():
     if not args.broker:
         need_fuse()
     skipped = failed = passed = 0
-    for name in args.cases or all_cases():
+    for name in args.cases or all_cases:
         try:
-            run_case(all_cases()[name], args.broker)
+            run_case(all_cases[name], args.broker)
             passed += 1
             print(f"passed  {name}", flush=True)
         except kafka_clients.Missing as missing:
@@ -188,4 +184,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main({name[5:]: f for name, f in globals().items() if name.startswith("case_")})

@@ -73,17 +73,20 @@ def kcat_follow(broker, topic, partition):
         process.wait()
 
 
-def run_python(module, script, broker, topic):
+def need_python(module):
     """Debian's modules belong to /usr/bin/python3, which also runs this."""
     if importlib.util.find_spec(module) is None:
         missing(f"the Python module {module}")
+
+
+def run_python(module, script, broker, topic):
+    need_python(module)
     run(["/usr/bin/python3", str(CLIENTS / script), broker, topic])
 
 
 def topic_setting(broker, topic, name):
     """Its value, as confluent-kafka's AdminClient reads it."""
-    if importlib.util.find_spec("confluent_kafka") is None:
-        missing("the Python module confluent_kafka")
+    need_python("confluent_kafka")
     program = ("import sys; from confluent_kafka.admin import AdminClient, ConfigResource as R\n"
                "broker, topic, name = sys.argv[1:]\n"
                "admin = AdminClient({'bootstrap.servers': broker})\n"
@@ -92,7 +95,8 @@ def topic_setting(broker, topic, name):
     return run(["/usr/bin/python3", "-c", program, broker, topic, name]).decode().strip()
 
 
-def run_kafkajs(broker, topic):
+def kafkajs_environment():
+    """In which node finds kafkajs."""
     for program in ("node", "npm"):
         if not shutil.which(program):
             missing(program)
@@ -103,5 +107,8 @@ def run_kafkajs(broker, topic):
                               capture_output=True, timeout=180, check=False)
         if done.returncode != 0:
             missing(f"{KAFKAJS} (npm: {done.stderr.decode(errors='replace')[-200:]})")
-    run(["node", str(CLIENTS / "kafkajs_client.js"), broker, topic],
-        env={**os.environ, "NODE_PATH": str(cache / "node_modules")})
+    return {"NODE_PATH": str(cache / "node_modules")}
+
+
+def run_kafkajs(broker, topic):
+    run(["node", str(CLIENTS / "kafkajs_client.js"), broker, topic], env={**os.environ, **kafkajs_environment()})
