@@ -51,6 +51,11 @@ void KnownCatalog::name(const TopicInfo& topic) {
   }
 }
 
+bool KnownCatalog::is_deleted_below(PartitionId partition, Offset offset) const {
+  auto it = partitions_.find(partition);
+  return it == partitions_.end() || offset <= it->second.log_start;
+}
+
 std::string KnownCatalog::name_of(PartitionId id) const {
   auto it = partitions_.find(id);
   return it != partitions_.end() && !it->second.name.empty() ? it->second.name : "partition " + std::to_string(id.v);

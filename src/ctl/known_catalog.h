@@ -34,6 +34,8 @@ class KnownCatalog {
   /// An object that goes on where the others end.
   void add(const StoredObject& object);
 
+  /// Whether `partition` lacks nothing by lacking what is before `offset`: it is deleted. Ask when all is replayed.
+  bool is_deleted_below(PartitionId partition, Offset offset) const;
   /// "orders/0", or "partition 17" where no record names it.
   std::string name_of(PartitionId id) const;
   Known* find(PartitionId id);

@@ -65,6 +65,7 @@ Result<void> LogCheck::run() {
   report_.end();
   if (!scan) return tl::unexpected<Error>(std::move(scan).error());
   scan_ = std::move(*scan);
+  judge_gaps();
   if (scan_.unreadable_bytes > 0)
     report_.damaged(fmt::format("the disk does not give {} bytes of the log in {}", scan_.unreadable_bytes, wal_directory()));
   if (scan_.damage)
@@ -101,12 +102,19 @@ void LogCheck::check_place(const wal::ScannedEntry& e) {
   TextPosition& text = text_ends_[id];
   Offset base(e.header.base_offset);
   TextPosition position(e.header.text_position);
-  if (base != end)
-    report_.damaged(fmt::format("{}, but the partition goes on at {}", place_of(e), end.v));
+  if (base > end)
+    gaps_.push_back({id, base, fmt::format("{}, but the partition goes on at {}", place_of(e), end.v)});
+  else if (base < end)
+    report_.damaged(fmt::format("{}, but the partition has offsets up to {} already", place_of(e), end.v - 1));
   else if (position != text)
     report_.damaged(fmt::format("{}: its text is at {}, but the partition's goes on at {}", place_of(e), position.v, text.v));
   end = std::max(end, end_of(e.header));
   text = std::max(text, position + e.header.text_bytes);
+}
+
+void LogCheck::judge_gaps() {
+  for (const Gap& gap : gaps_)
+    if (!catalog_.is_deleted_below(gap.partition, gap.end)) report_.damaged(gap.what);
 }
 
 void LogCheck::replay_control(const wal::ScannedEntry& e) {

@@ -56,6 +56,7 @@ class LogCheck final : private wal::ScanHandler {
 
   void check_place(const wal::ScannedEntry& entry);
   void replay_control(const wal::ScannedEntry& entry);
+  void judge_gaps();
   void note_loss(const wal::EntryHeader& header, int64_t kept_records);
   std::string place_of(const wal::ScannedEntry& entry) const;
 
@@ -67,6 +68,7 @@ class LogCheck final : private wal::ScanHandler {
   Offset control_end_;
   std::map<PartitionId, Offset> ends_;
   std::map<PartitionId, TextPosition> text_ends_;
+  std::vector<Gap> gaps_;
   std::map<PartitionId, LostRecords> lost_;
   std::vector<ControlRecord> lost_changes_;
   uint64_t lost_batches_ = 0, last_lost_sequence_ = 0;

@@ -5,9 +5,18 @@
 #include <functional>
 #include <string>
 
+#include <topicfs/types.h>
+
 #include "base/clock.h"
 
 namespace topicfs::ctl {
+
+/// Offsets of a partition that are in no batch. Whether that is damage is known at the end: they may be deleted.
+struct Gap {
+  PartitionId partition;
+  Offset end;
+  std::string what;
+};
 
 class Report {
  public:

@@ -113,6 +113,8 @@ Result<void> StoreCheck::check(KnownCatalog& catalog, const std::map<PartitionId
     sizes.erase(it);
   }
   report_.end();
+  for (const Gap& gap : gaps_)
+    if (!catalog.is_deleted_below(gap.partition, gap.end)) report_.damaged(gap.what);
   for (const auto& [key, size] : sizes)
     report_.say(fmt::format("{} ({} bytes) is in no catalog: an upload whose record was lost; no reader sees it", key, size));
   for (const auto& [id, p] : catalog.partitions())
@@ -194,7 +196,9 @@ void StoreCheck::check_block(const std::string& key, const BlockEntry& entry, By
     if (auto r = check_batch(b.bytes, {b.base_offset, b.end_offset, b.text_length}); !r)
       report_.damaged(place() + ": " + r.error().what);
     if (b.base_offset != end || b.text_position != text)
-      report_.damaged(fmt::format("{}: does not go on where the batch before ended, at offset {} and text {}", place(), end.v, text.v));
+      gaps_.push_back({entry.partition, b.base_offset,
+                       fmt::format("{}: does not go on where the batch before ended, at offset {} and text {}", place(),
+                                   end.v, text.v)});
     end = b.end_offset, text = b.text_end();
   }
 }
@@ -207,12 +211,13 @@ void StoreCheck::check_extents(const KnownCatalog& catalog) {
     if (p.extents.empty()) continue;
     for (const Extent& e : p.extents) claims_[e.object].push_back({id, e});
     if (p.extents.front().base > p.log_start)
-      report_.damaged(fmt::format("{}: its log starts at {}, but the first object has {}", p.name, p.log_start.v,
-                                  p.extents.front().base.v));
+      gaps_.push_back({id, p.extents.front().base, fmt::format("{}: its log starts at {}, but the first object has {}", p.name,
+                                                               p.log_start.v, p.extents.front().base.v)});
     for (size_t i = 1; i < p.extents.size(); i++) {
       const Extent &before = p.extents[i - 1], &e = p.extents[i];
       if (e.base != before.end || e.text != before.text_end)
-        report_.damaged(fmt::format("{}: the checkpoint has nothing between offsets {} and {}", p.name, before.end.v, e.base.v));
+        gaps_.push_back({id, e.base, fmt::format("{}: the checkpoint has nothing between offsets {} and {}", p.name,
+                                                 before.end.v, e.base.v)});
     }
     if (p.extents.back().end != p.stored_end || p.extents.back().text_end != p.stored_text)
       report_.damaged(fmt::format("{}: its objects end at offset {}, the checkpoint says {}", p.name,
@@ -237,11 +242,13 @@ void StoreCheck::extend(const Footer& footer, KnownCatalog& catalog, const std::
     auto blocks = footer.blocks_of(name.id);
     if (!p || blocks.empty()) continue;  // deleted since
     if (blocks.front().base_offset != p->stored_end || blocks.front().text_position != p->stored_text)
-      report_.damaged(fmt::format("{} begins {} at offset {}, where {} should be: something between is missing", key,
-                                  p->name, blocks.front().base_offset.v, p->stored_end.v));
+      gaps_.push_back({name.id, blocks.front().base_offset,
+                       fmt::format("{} begins {} at offset {}, where {} should be: something between is missing", key,
+                                   p->name, blocks.front().base_offset.v, p->stored_end.v)});
     for (size_t i = 1; i < blocks.size(); i++)
       if (blocks[i].base_offset != blocks[i - 1].end_offset || blocks[i].text_position != blocks[i - 1].text_end())
-        report_.damaged(fmt::format("{}: {} has a gap before offset {}", key, p->name, blocks[i].base_offset.v));
+        gaps_.push_back({name.id, blocks[i].base_offset,
+                         fmt::format("{}: {} has a gap before offset {}", key, p->name, blocks[i].base_offset.v)});
     p->stored_end = blocks.back().end_offset, p->stored_text = blocks.back().text_end();
   }
 }

@@ -48,6 +48,7 @@ class StoreCheck {
 
   ObjectStore& store_;
   Report& report_;
+  std::vector<Gap> gaps_;
   std::map<uint32_t, std::vector<Claim>> claims_;  // of the checkpoint, by object
   uint64_t objects_ = 0, bytes_ = 0;
 };

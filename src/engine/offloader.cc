@@ -301,11 +301,22 @@ void Offloader::apply(const StoredObject& object) {
   if (object.epoch == epoch_ && !object.key.empty()) last_sequence_ = object.sequence;
 }
 
+/// There is no later any more.
+void Offloader::retry_now() {
+  Task again;
+  {
+    MutexLock l(mutex_);
+    if (!retry_timer_ || !parts_.executor.cancel(std::exchange(retry_timer_, 0))) return;
+    again = std::move(retry_);
+  }
+  parts_.executor.post(std::move(again));
+}
+
 /// The store, or the disk, may come back: waits longer each time, with jitter, up to kLastRetry.
 void Offloader::try_again(Error error, Task task) {
   MutexLock l(mutex_);
   int doublings = std::min(failures_in_a_row_++, 16);
-  MonotonicTime wait = std::min<MonotonicTime>(kLastRetry, kFirstRetry * (1 << doublings));
+  MonotonicTime wait = std::min<MonotonicTime>(finishing_ ? kFirstRetry : kLastRetry, kFirstRetry * (1 << doublings));
   wait = wait / 2 + wait / 2 * static_cast<int64_t>(parts_.random.next() % 1024) / 1024;
   counters_.failures++;
   counters_.last_error = error.message();
@@ -351,9 +362,36 @@ Result<void> Offloader::save_first_checkpoint() {
   return write_file(parts_.files, options_.data_dir, "checkpoint", encode(make_checkpoint_()));
 }
 
+/// One at a time, in order: an older state must not replace a newer one, for which segments were let go already.
+void Offloader::save_checkpoint(bool upload, Completion<void> done) {
+  {
+    MutexLock l(mutex_);
+    saves_.push_back({upload, std::move(done)});
+    if (std::exchange(saving_, true)) return;
+  }
+  save_next();
+}
+
+void Offloader::save_next() {
+  Save next;
+  {
+    MutexLock l(mutex_);
+    if (saves_.empty()) {
+      saving_ = false;
+      return;
+    }
+    next = std::move(saves_.front());
+    saves_.pop_front();
+  }
+  save_now(next.upload, [this, done = std::move(next.done)](Result<void> saved) mutable {
+    save_next();
+    done(std::move(saved));
+  });
+}
+
 /// Between two changes of the catalog, so that it is one state; then written, uploaded if asked, and segments that
 /// nothing needs any more are let go.
-void Offloader::save_checkpoint(bool upload, Completion<void> done) {
+void Offloader::save_now(bool upload, Completion<void> done) {
   auto checkpoint = std::make_shared<Checkpoint>();
   auto take = [this, checkpoint]() -> Result<std::optional<ControlRecord>> {
     *checkpoint = make_checkpoint_();
@@ -416,6 +454,7 @@ void Offloader::finish(MonotonicTime deadline, Completion<void> done) {
     }
   }
   if (!poison.what.empty()) return done(tl::unexpected<Error>(poison));
+  retry_now();
   parts_.executor.post([this] { consider(); });
 }
 

@@ -98,9 +98,12 @@ class Offloader {
   void put(std::shared_ptr<Job> job);
   void record(std::shared_ptr<Job> job);
   void try_again(Error error, Task task);
+  void retry_now();
   void end_job();
   void maybe_release_segments();
   void save_checkpoint(bool upload, Completion<void> done);
+  void save_next();
+  void save_now(bool upload, Completion<void> done);
   void upload_checkpoint(std::shared_ptr<Checkpoint> checkpoint, Completion<void> done);
   void end_finish(Result<void> result);
 
@@ -127,6 +130,12 @@ class Offloader {
   bool busy_ GUARDED_BY(mutex_) = false, epoch_announced_ GUARDED_BY(mutex_) = false;
   bool stopped_ GUARDED_BY(mutex_) = false, considering_ GUARDED_BY(mutex_) = false;
   uint64_t objects_since_checkpoint_ GUARDED_BY(mutex_) = 0;
+  struct Save {
+    bool upload = false;
+    Completion<void> done;
+  };
+  std::deque<Save> saves_ GUARDED_BY(mutex_);  ///< checkpoints that wait for their turn
+  bool saving_ GUARDED_BY(mutex_) = false;
   int failures_in_a_row_ GUARDED_BY(mutex_) = 0;
   TimerId timer_ GUARDED_BY(mutex_) = 0, retry_timer_ GUARDED_BY(mutex_) = 0;
   Task retry_ GUARDED_BY(mutex_);

@@ -1,6 +1,6 @@
 """Kills the real daemon again and again while both doors append, and finds everything that was acknowledged.
 
-    kill_loop_test.py [--rounds N] [--seed N]      50 rounds take about two minutes; 1,000 are the long form
+    kill_loop_test.py [--rounds N] [--seed N] [--keep DIRECTORY]      50 rounds take about two minutes; 1,000 are the long form
 """
 
 import argparse
@@ -8,6 +8,7 @@ import hashlib
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -191,6 +192,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--keep", help="where to copy data directory and store if something is wrong")
     options = parser.parse_args()
     requirements.need_fuse()
     requirements.need_programs("kcat")
@@ -201,6 +203,8 @@ def main():
             loop.run(options.rounds)
         except (Fault, DaemonError, TimeoutError) as fault:
             print(f"FAILED with --seed {options.seed}: {fault}\n{loop.daemon._log_tail()}", flush=True)
+            if options.keep:
+                shutil.copytree(directory, options.keep, ignore=shutil.ignore_patterns("mnt", "*.sock"))
             return 1
         finally:
             loop.daemon.close(quiet=True)

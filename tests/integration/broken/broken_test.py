@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE.parent / "end_to_end"))
 import faults as faults_module  # noqa: E402
 import load  # noqa: E402
 import requirements  # noqa: E402
+import swift_server  # noqa: E402
 from daemon import Daemon, DaemonError, binary, free_address, scratch, wait_until  # noqa: E402
 from faults import CLOCK, STORE_WRITES, SYNCS, WRITES  # noqa: E402
 
@@ -169,6 +170,26 @@ class Broken(unittest.TestCase):
                 blocks.pop()
                 self.assertEqual(error.errno, errno.ENOSPC)
                 self.assertLess(time.monotonic(), end, "the log stays full")
+
+    def test_tiny_synced_appends_go_on_while_the_store_is_gone(self):
+        """Each takes a block of the log, so that these are more than the pool."""
+        with self.daemon:
+            path = self.partition("orders")
+            self.faults.set(STORE_WRITES, errno.EIO)
+            writer = Writer(path)
+            slowest = 0
+            for n in range(POOL // 4096 * 5 // 4):
+                began = time.monotonic()
+                writer.append(b"%d\n" % n)
+                slowest = max(slowest, time.monotonic() - began)
+            writer.close()
+            self.assertLess(slowest, APPEND_TIMEOUT_S)
+            self.assertEqual(self.status()["appends"]["waited"], 0)
+            self.assertEqual(path.read_bytes(), b"".join(b"%d\n" % n for n in range(POOL // 4096 * 5 // 4)))
+            self.faults.set(STORE_WRITES, 0)
+            self.daemon.restart()
+            # The one that waited for the store, and the rest.
+            self.assertEqual(self.status()["objects"]["count"], 2)
 
     def test_a_stop_with_the_store_gone_ends_in_time_and_loses_nothing(self):
         with self.daemon:
@@ -330,6 +351,54 @@ class Broken(unittest.TestCase):
             self.assertEqual(path.read_bytes(), expected)
 
 
+class S3Gone(unittest.TestCase):
+    def test_an_endpoint_that_is_gone_stops_nobody_but_the_start(self):
+        if not swift_server.is_installed():
+            self.skipTest("missing Swift's servers or memcached")
+        self.directory = self.enterContext(scratch("topicfs-broken-"))
+        server = self.enterContext(swift_server.SwiftServer(bucket="broken"))
+        host, port = server.endpoint.removeprefix("http://").split(":")
+        cable = self.enterContext(faults_module.Cable(host, int(port)))
+        store = ["--s3-endpoint", cable.endpoint, "--s3-region", server.region]
+        environment = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+        self.daemon = Daemon(binary("topicfs"), self.directory / "data", "s3://broken/prefix", kafka_addr=free_address(),
+                             extra=[*SMALL, *store], env=environment, deadline=DEADLINE_S)
+        self.addCleanup(lambda: self.daemon.close(quiet=True))
+        with self.daemon:
+            blocks = self.write_and_cut(cable)
+            path = self.daemon.mountpoint / "orders" / "0"
+            self.assertEqual(path.read_bytes(), b"".join(blocks))
+            began = time.monotonic()
+            self.daemon.stop()
+            self.assertLess(time.monotonic() - began, 3 + 5)
+            with self.assertRaises(DaemonError) as caught:
+                self.daemon.start(timeout=60)
+            self.assertIn(cable.endpoint.removeprefix("http://"), str(caught.exception).splitlines()[-1])
+            cable.mend()
+            self.daemon.start()
+            self.assertEqual(path.read_bytes(), b"".join(blocks))
+            self.daemon.stop()
+        done = subprocess.run([binary("topicfsctl"), "verify", "--data-dir", self.daemon.data_dir, "--store",
+                               "s3://broken/prefix", *store], env={**os.environ, **environment}, capture_output=True,
+                              check=False, timeout=120, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def write_and_cut(self, cable):
+        """More than the pool without a store, at full speed, through both doors."""
+        path = self.daemon.mountpoint / "orders" / "0"
+        path.parent.mkdir()
+        path.touch()
+        writer, blocks = Writer(path), []
+        for n in range(8 + 2 * POOL // (256 << 10)):
+            if n == 8:
+                cable.cut()
+            blocks.append(block(n))
+            writer.append(blocks[-1])
+        writer.close()
+        load.run(load.kcat(self.daemon.kafka_addr, "-P", "-t", "orders", "-p", 0, "-X", "acks=all"), input=b"produced\n")
+        return [*blocks, b"produced\n"]
+
+
 def requirements_root(test):
     if os.geteuid() != 0:
         test.skipTest("this test mounts, and needs root")
@@ -338,4 +407,4 @@ def requirements_root(test):
 if __name__ == "__main__":
     requirements.need_fuse()
     requirements.need_programs("kcat")
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")  # swift_server leaves closing files to the collector

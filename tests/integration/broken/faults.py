@@ -1,8 +1,12 @@
-"""Faults: makes a real daemon's system calls fail, and heals them, while it runs (fault_shim.c)."""
+"""Faults: makes a real daemon's system calls fail, and heals them, while it runs (fault_shim.cc). Cable: cuts it off from
+a server."""
 
+import contextlib
 import mmap
 import os
+import socket
 import struct
+import threading
 
 WRITES, SYNCS, STORE_WRITES, CLOCK, FAILED = range(5)
 
@@ -33,3 +37,55 @@ class Faults:
     def failed(self):
         """How many calls were made to fail so far."""
         return struct.unpack_from("i", self._words, 4 * FAILED)[0]
+
+
+class Cable:
+    """A TCP connection to a server that can be cut and mended: with Cable(host, port) as cable: cable.endpoint"""
+
+    def __init__(self, host, port):
+        self.server = (host, port)
+        self.ends = []
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.address = s.getsockname()
+        self.endpoint = "http://%s:%d" % self.address
+        self.listener = None
+
+    def __enter__(self):
+        self.mend()
+        return self
+
+    def __exit__(self, *_):
+        self.cut()
+
+    def mend(self):
+        self.listener = socket.create_server(self.address)
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def cut(self):
+        """Connections break, and new ones are refused."""
+        listener, self.listener = self.listener, None
+        if listener:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        for end in self.ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self.ends = []
+
+    def _accept(self, listener):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(self.server)
+                self.ends += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 18):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
