@@ -1,8 +1,9 @@
 // AlterConfigs: what the request does not name goes back to its default.
 #include <map>
 
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/config_resources.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/alter_configs.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -47,5 +48,7 @@ void handle(Gateway& gateway, AlterCall call) {
       change_settings(gateway, *topic, std::move(*changes), request.validate_only, out, call);
   }
 }
+
+template std::unique_ptr<Exchange> new_call<AlterConfigsRequest, AlterConfigsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

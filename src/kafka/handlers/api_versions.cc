@@ -1,7 +1,9 @@
 // ApiVersions. A version that is not served never gets here: the connection answers it, in version 0.
 #include <algorithm>
 
-#include "kafka/handlers/handlers.h"
+#include "kafka/handlers/call.h"
+#include "kafka/messages/api_versions.h"
+#include "kafka/messages/registry.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -27,5 +29,7 @@ void handle(Gateway&, CallPtr<ApiVersionsRequest, ApiVersionsResponse> call) {
   }
   call->response.api_keys = advertised_apis();
 }
+
+template std::unique_ptr<Exchange> new_call<ApiVersionsRequest, ApiVersionsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

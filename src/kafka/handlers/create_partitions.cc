@@ -1,8 +1,9 @@
 // CreatePartitions: a topic grows to a total number of partitions.
 #include <map>
 
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/create_partitions.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -67,5 +68,7 @@ void handle(Gateway& gateway, GrowCall call) {
     times = 0;
   }
 }
+
+template std::unique_ptr<Exchange> new_call<CreatePartitionsRequest, CreatePartitionsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

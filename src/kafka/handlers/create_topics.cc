@@ -3,9 +3,10 @@
 #include <map>
 #include <set>
 
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
 #include "kafka/handlers/topic_settings.h"
+#include "kafka/messages/create_topics.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -122,5 +123,7 @@ void handle(Gateway& gateway, CreateCall call) {
     create(gateway, call, std::move(topic), out);
   }
 }
+
+template std::unique_ptr<Exchange> new_call<CreateTopicsRequest, CreateTopicsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

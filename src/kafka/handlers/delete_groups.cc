@@ -1,8 +1,9 @@
 // DeleteGroups. Answered when the deletions are durable. A name that comes twice is deleted once.
 #include <algorithm>
 
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/delete_groups.h"
 
 namespace topicfs::kafka {
 
@@ -17,5 +18,7 @@ void handle(Gateway& gateway, CallPtr<DeleteGroupsRequest, DeleteGroupsResponse>
       result.error_code = code_of(error_code_of(error));
     });
 }
+
+template std::unique_ptr<Exchange> new_call<DeleteGroupsRequest, DeleteGroupsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -2,8 +2,9 @@
 #include <map>
 #include <utility>
 
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/delete_topics.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -85,5 +86,7 @@ void handle(Gateway& gateway, DeleteCall call) {
     how.times = 0;
   }
 }
+
+template std::unique_ptr<Exchange> new_call<DeleteTopicsRequest, DeleteTopicsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

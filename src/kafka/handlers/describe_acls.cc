@@ -1,5 +1,7 @@
 // DescribeAcls: there are none, and tools that copy topics take the error for "nothing to copy".
-#include "kafka/handlers/handlers.h"
+
+#include "kafka/handlers/call.h"
+#include "kafka/messages/describe_acls.h"
 
 namespace topicfs::kafka {
 
@@ -7,5 +9,7 @@ void handle(Gateway&, CallPtr<DescribeAclsRequest, DescribeAclsResponse> call) {
   call->response.error_code = code_of(ErrorCode::kSecurityDisabled);
   call->response.error_message = "there are no access control lists: whoever reaches the address may do everything";
 }
+
+template std::unique_ptr<Exchange> new_call<DescribeAclsRequest, DescribeAclsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

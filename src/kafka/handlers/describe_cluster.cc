@@ -1,5 +1,7 @@
 // DescribeCluster: one broker, which is the controller as well.
-#include "kafka/handlers/handlers.h"
+
+#include "kafka/handlers/call.h"
+#include "kafka/messages/describe_cluster.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -23,5 +25,7 @@ void handle(Gateway& gateway, CallPtr<DescribeClusterRequest, DescribeClusterRes
   response.brokers.push_back({kNodeId, node.host, node.port, std::nullopt, false});
   if (request.include_cluster_authorized_operations) response.cluster_authorized_operations = kAllClusterOperations;
 }
+
+template std::unique_ptr<Exchange> new_call<DescribeClusterRequest, DescribeClusterResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

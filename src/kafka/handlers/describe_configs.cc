@@ -2,8 +2,9 @@
 #include <algorithm>
 
 #include "kafka/handlers/broker_settings.h"
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/config_resources.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/describe_configs.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -87,5 +88,7 @@ void handle(Gateway& gateway, CallPtr<DescribeConfigsRequest, DescribeConfigsRes
     else refuse(out, ErrorCode::kInvalidRequest, "only topics (2) and the broker (4) have settings");
   }
 }
+
+template std::unique_ptr<Exchange> new_call<DescribeConfigsRequest, DescribeConfigsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -1,8 +1,10 @@
 // DescribeGroups. A group that does not exist is a dead one without an error up to version 5, GROUP_ID_NOT_FOUND since
 // (KIP-1043).
+
 #include "kafka/handlers/blob_bytes.h"
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/describe_groups.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -42,5 +44,7 @@ void handle(Gateway& gateway, DescribeCall call) {
     for (const std::string& name : call->request.groups) describe(groups, name, call);
   });
 }
+
+template std::unique_ptr<Exchange> new_call<DescribeGroupsRequest, DescribeGroupsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

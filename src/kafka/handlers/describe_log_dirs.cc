@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "kafka/handlers/handlers.h"
+#include "kafka/handlers/call.h"
+#include "kafka/messages/describe_log_dirs.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -57,5 +58,7 @@ void handle(Gateway& gateway, CallPtr<DescribeLogDirsRequest, DescribeLogDirsRes
   dir.total_bytes = clamped(space.f_blocks, space.f_frsize);
   dir.usable_bytes = clamped(space.f_bavail, space.f_frsize);
 }
+
+template std::unique_ptr<Exchange> new_call<DescribeLogDirsRequest, DescribeLogDirsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -2,7 +2,8 @@
 #include <algorithm>
 #include <set>
 
-#include "kafka/handlers/handlers.h"
+#include "kafka/handlers/call.h"
+#include "kafka/messages/describe_topic_partitions.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -70,5 +71,7 @@ void handle(Gateway& gateway, CallPtr<DescribeTopicPartitionsRequest, DescribeTo
     room -= static_cast<int32_t>(out.partitions.size());
   }
 }
+
+template std::unique_ptr<Exchange> new_call<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -3,43 +3,12 @@
 #include <unordered_map>
 
 #include "base/check.h"
-#include "kafka/handlers/handlers.h"
-#include "kafka/wire/decode.h"
+#include "kafka/messages/registry.h"
 #include "kafka/wire/encode.h"
+#include "kafka/wire/error_code.h"
 #include "kafka/wire/trace.h"
 
 namespace topicfs::kafka {
-
-template <class Req, class Resp>
-bool Call<Req, Resp>::decode_request(Reader& r) {
-  decode(r, request, encoding);
-  return r.ok();
-}
-
-template <class Req, class Resp>
-void Call<Req, Resp>::encode_response(Writer& w) {
-  begin_response(w, header, encoding.flexible);
-  encode(w, response, encoding);
-  end_response(w);
-}
-
-template <class Req, class Resp>
-std::string Call<Req, Resp>::trace_request() const {
-  return trace(request, encoding.version);
-}
-
-template <class Req, class Resp>
-std::string Call<Req, Resp>::trace_response() const {
-  return trace(response, encoding.version);
-}
-
-template <class Req, class Resp>
-void Call<Req, Resp>::run(Gateway& gateway, std::shared_ptr<ExchangeSink> to) {
-  sink = to.get();
-  // The last copy tells the connection; the connection owns the exchange.
-  CallPtr<Req, Resp> shared(this, [to = std::move(to)](Call* call) { to->finished(*call); });
-  handle(gateway, std::move(shared));
-}
 
 namespace {
 
@@ -48,18 +17,10 @@ struct Entry {
   std::unique_ptr<Exchange> (*make)(const RequestHeader&);
 };
 
-template <class A>
-std::unique_ptr<Exchange> make(const RequestHeader& header) {
-  auto call = std::make_unique<Call<typename A::Request, typename A::Response>>();
-  call->header = header;
-  call->encoding = encoding_of<typename A::Request>(header.api_version);
-  return call;
-}
-
 const std::unordered_map<int16_t, Entry>& entries() {
   static const std::unordered_map<int16_t, Entry> all = [] {
     std::unordered_map<int16_t, Entry> made;
-    Apis::for_each([&]<class A>(A) { made[A::key] = {A::valid, make<A>}; });
+    Apis::for_each([&]<class A>(A) { made[A::key] = {A::valid, new_call<typename A::Request, typename A::Response>}; });
     return made;
   }();
   return all;

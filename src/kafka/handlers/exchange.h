@@ -11,9 +11,9 @@
 #include <string>
 
 #include "base/clock.h"
-#include "kafka/messages/registry.h"
-#include "kafka/wire/receive_buffers.h"
+#include "kafka/wire/versions.h"
 #include "kafka/wire/header.h"
+#include "kafka/wire/receive_buffers.h"
 
 namespace topicfs::kafka {
 
@@ -67,7 +67,7 @@ class Exchange {
   ExchangeSink* sink = nullptr;  ///< while it runs
 };
 
-/// The codecs are instantiated in dispatch.cc alone: handlers compile without them.
+/// Its codecs are in call.h.
 template <class Req, class Resp>
 class Call final : public Exchange {
  public:
@@ -84,5 +84,10 @@ class Call final : public Exchange {
 
 template <class Req, class Resp>
 using CallPtr = std::shared_ptr<Call<Req, Resp>>;
+
+/// The exchange for a request's header. Each handler's file instantiates it for its own API, so that a change of one
+/// message compiles one handler.
+template <class Req, class Resp>
+std::unique_ptr<Exchange> new_call(const RequestHeader& header);
 
 }  // namespace topicfs::kafka

@@ -5,8 +5,9 @@
 #include <vector>
 
 #include "base/topic_settings.h"
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/fetch.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -288,5 +289,7 @@ void handle(Gateway& gateway, FetchCall call) {
   auto wait = std::make_shared<FetchWait>(gateway, std::move(call), std::move(session));
   wait->start();
 }
+
+template std::unique_ptr<Exchange> new_call<FetchRequest, FetchResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "kafka/messages/fetch.h"
+
 namespace topicfs::kafka {
 namespace {
 

@@ -1,5 +1,7 @@
 // FindCoordinator: it is this broker, the only one.
-#include "kafka/handlers/handlers.h"
+
+#include "kafka/handlers/call.h"
+#include "kafka/messages/find_coordinator.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -32,5 +34,7 @@ void handle(Gateway& gateway, CallPtr<FindCoordinatorRequest, FindCoordinatorRes
     if (!known) out.error_message = why;
   }
 }
+
+template std::unique_ptr<Exchange> new_call<FindCoordinatorRequest, FindCoordinatorResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

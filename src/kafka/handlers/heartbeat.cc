@@ -1,6 +1,8 @@
 // Heartbeat.
+
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/heartbeat.h"
 
 namespace topicfs::kafka {
 
@@ -12,5 +14,7 @@ void handle(Gateway& gateway, CallPtr<HeartbeatRequest, HeartbeatResponse> call)
     call->response.error_code = code_of(error_code_of(error));
   });
 }
+
+template std::unique_ptr<Exchange> new_call<HeartbeatRequest, HeartbeatResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -4,8 +4,9 @@
 #include <map>
 
 #include "base/topic_settings.h"
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/config_resources.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/incremental_alter_configs.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -81,5 +82,7 @@ void handle(Gateway& gateway, AlterCall call) {
     if (good) change_settings(gateway, *topic, std::move(changes), request.validate_only, out, call);
   }
 }
+
+template std::unique_ptr<Exchange> new_call<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -1,6 +1,8 @@
 // InitProducerId, for idempotent producers. Transactions are not served.
+
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/init_producer_id.h"
 
 namespace topicfs::kafka {
 
@@ -22,5 +24,7 @@ void handle(Gateway& gateway, CallPtr<InitProducerIdRequest, InitProducerIdRespo
     call->response.producer_epoch = -1;
   });
 }
+
+template std::unique_ptr<Exchange> new_call<InitProducerIdRequest, InitProducerIdResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -1,7 +1,9 @@
 // JoinGroup. The request is parked in the coordinator until its group is complete.
+
 #include "kafka/handlers/blob_bytes.h"
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/join_group.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -61,5 +63,7 @@ void handle(Gateway& gateway, JoinCall call) {
   });
   exchange.on_abandoned = [&gateway, ticket] { gateway.groups->abandon(ticket); };
 }
+
+template std::unique_ptr<Exchange> new_call<JoinGroupRequest, JoinGroupResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

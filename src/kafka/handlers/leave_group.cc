@@ -1,6 +1,8 @@
 // LeaveGroup. Up to version 2 the error of the one member is the response's.
+
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/leave_group.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -37,5 +39,7 @@ void handle(Gateway& gateway, LeaveCall call) {
     respond(call, names, groups.leave(call->request.group_id, names, now, out));
   });
 }
+
+template std::unique_ptr<Exchange> new_call<LeaveGroupRequest, LeaveGroupResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

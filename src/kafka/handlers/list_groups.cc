@@ -1,8 +1,9 @@
 // ListGroups. Filters do not care about case; a state or type that does not exist matches nothing.
 #include <algorithm>
 
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/list_groups.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -35,5 +36,7 @@ void handle(Gateway& gateway, CallPtr<ListGroupsRequest, ListGroupsResponse> cal
     });
   });
 }
+
+template std::unique_ptr<Exchange> new_call<ListGroupsRequest, ListGroupsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -1,8 +1,9 @@
 // ListOffsets. Every record that Kafka readers see is stable: there are no transactions.
 #include <set>
 
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/list_offsets.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -76,5 +77,7 @@ void handle(Gateway& gateway, OffsetsCall call) {
     }
   }
 }
+
+template std::unique_ptr<Exchange> new_call<ListOffsetsRequest, ListOffsetsResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -4,8 +4,9 @@
 #include <unordered_set>
 
 #include "base/log.h"
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/metadata.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -132,5 +133,7 @@ void handle(Gateway& gateway, MetadataCall call) {
   if (all) answer_all(gateway, call);
   else answer_some(gateway, call);
 }
+
+template std::unique_ptr<Exchange> new_call<MetadataRequest, MetadataResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

@@ -1,7 +1,9 @@
 // OffsetCommit. Retention times of old versions are ignored. Answered when the offsets are durable. The coordinator
 // says who may commit; its events and the engine's commits happen in one order.
+
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/offset_commit.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -87,5 +89,7 @@ void handle(Gateway& gateway, CommitCall call) {
                                   });
   });
 }
+
+template std::unique_ptr<Exchange> new_call<OffsetCommitRequest, OffsetCommitResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

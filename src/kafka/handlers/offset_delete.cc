@@ -1,6 +1,8 @@
 // OffsetDelete. Offsets of topics that the group's members have subscribed to stay.
+
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/offset_delete.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -64,5 +66,7 @@ void handle(Gateway& gateway, DeleteCall call) {
     });
   });
 }
+
+template std::unique_ptr<Exchange> new_call<OffsetDeleteRequest, OffsetDeleteResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

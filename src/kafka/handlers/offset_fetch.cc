@@ -2,8 +2,9 @@
 // Every committed offset is stable: there are no transactions.
 #include <map>
 
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/offset_fetch.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -79,5 +80,7 @@ void handle(Gateway& gateway, FetchCall call) {
     fetch(gateway, call, in.group_id, in.topics, out.error_code, out.topics);
   }
 }
+
+template std::unique_ptr<Exchange> new_call<OffsetFetchRequest, OffsetFetchResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

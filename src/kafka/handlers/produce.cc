@@ -2,8 +2,9 @@
 // response leaves when the last of them is durable (acks=1 and acks=all alike; there is one replica).
 #include <unordered_map>
 
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/produce.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -126,5 +127,7 @@ void handle(Gateway& gateway, ProduceCall call) {
         append(gateway, call, topic, in.partitions[p], out.partitions.emplace_back());
   }
 }
+
+template std::unique_ptr<Exchange> new_call<ProduceRequest, ProduceResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

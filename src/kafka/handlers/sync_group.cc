@@ -1,7 +1,9 @@
 // SyncGroup. The request is parked in the coordinator until the leader's shares are saved.
+
 #include "kafka/handlers/blob_bytes.h"
+#include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
-#include "kafka/handlers/handlers.h"
+#include "kafka/messages/sync_group.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -41,5 +43,7 @@ void handle(Gateway& gateway, SyncCall call) {
   });
   exchange.on_abandoned = [&gateway, ticket] { gateway.groups->abandon(ticket); };
 }
+
+template std::unique_ptr<Exchange> new_call<SyncGroupRequest, SyncGroupResponse>(const RequestHeader&);
 
 }  // namespace topicfs::kafka

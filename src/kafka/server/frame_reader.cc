@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kafka/handlers/dispatch.h"
+#include "kafka/messages/produce.h"
 #include "kafka/wire/header.h"
 
 namespace topicfs::kafka {

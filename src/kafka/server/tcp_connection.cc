@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "kafka/handlers/dispatch.h"
+#include "kafka/messages/produce.h"
 #include "kafka/server/frame_reader.h"
 
 namespace topicfs::kafka {

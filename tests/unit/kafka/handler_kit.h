@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kafka/handlers/dispatch.h"
+#include "kafka/messages/registry.h"
 #include "kafka/handlers/handlers.h"
 #include "support/manual_executor.h"
 #include "support/memory_batch.h"
