@@ -47,7 +47,8 @@ struct Appended {
   Offset base_offset;                     ///< of the first record
   Offset log_start;                       ///< of the partition, at the time
   TextPosition text_end;                  ///< the partition's text end just behind this append
-  WallMilliseconds log_append_time{-1};   ///< -1 unless message.timestamp.type=LogAppendTime
+  /// -1 unless message.timestamp.type=LogAppendTime; of a batch that was there already, its largest timestamp.
+  WallMilliseconds log_append_time{-1};
 };
 
 /// Whether the last line of an append ends in a newline.
@@ -83,6 +84,7 @@ struct TextRead {
 struct TimestampedOffset {
   Offset offset{-1};        ///< -1: no such record
   int64_t timestamp = -1;   ///< the record's own
+  int32_t leader_epoch = -1;
 };
 
 enum class OnlyEmpty { yes, no };
@@ -139,6 +141,8 @@ class Engine {
   /// undecodable; kTooLarge: max.message.bytes or max_batch_text; kUnsupported: magic or codec;
   /// kInvalidArgument: a rule of reference/kafka.md), stamped with its offset, copied before
   /// `append_batch` returns; `batch` may be memory that another process can write to.
+  /// A batch of an idempotent producer must follow its last one (kOutOfOrder) and be of its newest epoch (kStaleEpoch);
+  /// one of its last five that comes again is answered as it was the first time, once that is durable. KIP-98.
   /// Also: kNotFound, kWouldBlock, kTimedOut and kFull (no room, retry), kReadOnly (poisoned), kCancelled.
   virtual RequestId append_batch(PartitionId partition, ByteSpan batch, AppendOptions options,
                                  Completion<Appended> done) = 0;
@@ -151,7 +155,8 @@ class Engine {
   virtual void cancel(RequestId request) = 0;
   /// Everything appended to the partition before this call is durable. kReadOnly, kNotFound.
   virtual void sync(PartitionId partition, Completion<void> done) = 0;
-  /// A block of `count` producer ids that no one was given before; answers the first.
+  /// A block of `count` producer ids that no one was given before, also after the loss of the data directory;
+  /// answers the first. kFull when this start of the engine has no more.
   virtual void allocate_producer_ids(int32_t count, Completion<int64_t> done) = 0;
 
   // ---- reads
@@ -169,6 +174,8 @@ class Engine {
   virtual void find_timestamp(PartitionId partition, int64_t timestamp,
                               Completion<TimestampedOffset> done) = 0;
   static constexpr int64_t kMaxTimestamp = -3;
+  /// The leader epochs in which the partition got its records, ascending; each lasts until the next begins.
+  virtual void leader_epochs(PartitionId partition, Completion<std::vector<EpochStart>> done) = 0;
 
   // ---- consumer groups: kept by name; their coordinator is the gateway's. Changes are durable when answered.
 
@@ -191,6 +198,9 @@ class Engine {
   /// Not called any more when remove_listener has returned.
   virtual void add_listener(EngineListener* listener) = 0;
   virtual void remove_listener(EngineListener* listener) = 0;
+  /// That of all partitions: it grows with each start of the engine, and never goes back, so that readers notice what
+  /// a crash or the loss of the data directory took from them (KIP-320).
+  virtual int32_t leader_epoch() = 0;
   /// Identity of the store: Kafka's cluster id.
   virtual Uuid store_id() = 0;
   /// One JSON object: versions, log, pool, objects, caches, errors (topicfsctl(1)).

@@ -28,6 +28,8 @@ enum class Errc {
   kDenied,          ///< credentials refused
   kIo,              ///< the operating system said no; see sys_errno
   kClosed,          ///< stopping, or the other end is gone
+  kOutOfOrder,      ///< batches of this producer are missing before the one that it sent
+  kStaleEpoch,      ///< whoever asks has come back since, under a newer epoch
 };
 
 std::string_view name_of(Errc code);

@@ -15,6 +15,7 @@ struct EngineOptions {
   uint64_t pool_bytes = 512ull << 20;         ///< at least 4 chunks of 64 KiB
   MonotonicTime wal_sync_interval = std::chrono::milliseconds(2);
   MonotonicTime append_timeout = std::chrono::seconds(5);
+  MonotonicTime producer_id_expiration = std::chrono::hours(24);  ///< of a producer that appends nothing
   MonotonicTime offload_interval = std::chrono::seconds(60);
   uint64_t object_bytes = 64ull << 20;
   uint64_t footer_cache_bytes = 64ull << 20;

@@ -37,6 +37,13 @@ using TextPosition = Strong<struct TextPositionTag, int64_t>;
 using PartitionId = Strong<struct PartitionIdTag, uint32_t>;
 inline constexpr PartitionId kControlPartition{0};
 
+/// Where a leader epoch began in a partition: at the first record that was appended in it. KIP-101.
+struct EpochStart {
+  int32_t epoch = 0;
+  Offset start;
+  friend constexpr auto operator<=>(const EpochStart&, const EpochStart&) = default;
+};
+
 /// Number of a topic within one store: given once, never reused; inode numbers come from it.
 using TopicNumber = Strong<struct TopicNumberTag, uint32_t>;
 

@@ -28,6 +28,8 @@ std::string_view name_of(Errc code) {
     case Errc::kDenied: return "denied";
     case Errc::kIo: return "I/O error";
     case Errc::kClosed: return "closed";
+    case Errc::kOutOfOrder: return "out of order";
+    case Errc::kStaleEpoch: return "stale epoch";
   }
   return "unknown";
 }

@@ -175,6 +175,7 @@ Result<void> fill(DaemonOptions& options, const Settings& settings, const StartI
   options.wal_sync_interval = settings.duration("wal-sync-interval");
   options.wal_max_bytes = settings.bytes("wal-max-size");
   options.append_timeout = in_milliseconds(settings, "append-timeout");
+  options.producer_id_expiration = in_milliseconds(settings, "producer-id-expiration");
   options.pool_bytes = settings.bytes("pool-size");
   options.footer_cache_bytes = settings.bytes("footer-cache-size");
   options.block_cache_bytes = settings.bytes("block-cache-size");

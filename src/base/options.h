@@ -58,6 +58,7 @@ struct DaemonOptions {
   std::chrono::microseconds wal_sync_interval{0};
   uint64_t wal_max_bytes = 0;  ///< at least four segments
   std::chrono::milliseconds append_timeout{0};
+  std::chrono::milliseconds producer_id_expiration{0};
   uint64_t pool_bytes = 0;
   uint64_t footer_cache_bytes = 0;
   uint64_t block_cache_bytes = 0;

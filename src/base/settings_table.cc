@@ -68,6 +68,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      "What a partition shows where retention has deleted: nothing, so that readers start at the first line "
      "that is left, or a hole of zero bytes, for backup tools."},
 
+    {"producer-id-expiration", duration, "24h", "", kSecond, 30 * 24 * kHour, kDaemon, "Kafka",
+     "How long the last batches of an idempotent producer that appends nothing are remembered."},
     {"kafka", address, "", "", 0, 0, kBoth, "Kafka",
      "Listen for Kafka clients on HOST:PORT; the daemon starts and supervises topicfs-kafka for it."},
     {"advertised-listener", address, "", "", 0, 0, kBoth, "Kafka",

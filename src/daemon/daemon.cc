@@ -21,6 +21,7 @@ EngineOptions engine_options(const DaemonOptions& o) {
   e.pool_bytes = o.pool_bytes;
   e.wal_sync_interval = o.wal_sync_interval;
   e.append_timeout = o.append_timeout;
+  e.producer_id_expiration = o.producer_id_expiration;
   e.offload_interval = o.offload_interval;
   e.object_bytes = o.object_bytes;
   e.footer_cache_bytes = o.footer_cache_bytes;

@@ -1,4 +1,4 @@
-// A checkpoint: topics, objects, extents, consumer groups.
+// A checkpoint: topics, objects, extents, leader epochs, consumer groups, idempotent producers.
 #include "base/random.h"
 #include "dump/dump.h"
 #include "metadata/checkpoint.h"
@@ -46,6 +46,30 @@ Result<void> print_partition(const Checkpoint& c, const Checkpoint::PartitionSta
     out.put("object", c.objects[e.object].key);
     TRY(ended(out));
   }
+  for (const EpochStart& e : p.state.epochs) {
+    out.begin("leader_epoch", 2);
+    out.put("epoch", int64_t{e.epoch});
+    out.put("start", e.start.v);
+    TRY(ended(out));
+  }
+  return {};
+}
+
+Result<void> print_producer(const ProducerState& p, Printer& out) {
+  out.begin("producer", 1);
+  out.put("partition", p.partition.v);
+  out.put("id", p.id);
+  out.put("epoch", int64_t{p.epoch});
+  out.put("last_used", p.last_used.count());
+  TRY(ended(out));
+  for (const ProducerBatch& b : p.batches) {
+    out.begin("batch", 2);
+    out.put("first_sequence", int64_t{b.first_sequence});
+    out.put("last_sequence", int64_t{b.last_sequence});
+    out.put("offset", b.offset.v);
+    out.put("timestamp", b.timestamp);
+    TRY(ended(out));
+  }
   return {};
 }
 
@@ -61,7 +85,6 @@ Result<void> dump_checkpoint(Source& source, Printer& out) {
   out.put("sequence", c.sequence);
   put_position(out, "log_from", c.log_from);
   out.put("control_end", c.control_end.v);
-  out.put("next_producer_id", c.next_producer_id);
   out.put("next_topic", c.next_topic);
   out.put("next_partition", c.next_partition);
   TRY(ended(out));
@@ -77,6 +100,7 @@ Result<void> dump_checkpoint(Source& source, Printer& out) {
     out.put_json("record", encode_group_record(g));
     TRY(ended(out));
   }
+  for (const ProducerState& p : c.producers) TRY(print_producer(p, out));
   return {};
 }
 

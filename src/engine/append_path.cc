@@ -1,4 +1,4 @@
-#include "engine/append_path.h"
+#include "engine/append.h"
 
 #include <algorithm>
 #include <limits>
@@ -21,43 +21,6 @@ size_t total_bytes(std::span<const ByteSpan> pieces) {
 
 }  // namespace
 
-/// One append on its way.
-struct AppendPath::Append {
-  Partition* partition = nullptr;
-  AppendOptions options;
-  Completion<Appended> done;
-  bool control = false;
-  WallMilliseconds now{0};
-
-  // a text ...
-  std::span<const ByteSpan> pieces;
-  size_t text_bytes = 0;
-  std::vector<LinesPlan> plan;  // of the batches of a large one
-
-  // ... or a batch
-  ByteSpan batch;
-  ValidatedBatch checked;
-  BatchHeaderBytes header;
-
-  // where it came to lie
-  std::vector<Part> parts;  // those that are filled without the lock
-  Appended value;
-  Offset end;
-  Error error;
-
-  bool is_batch() const { return !batch.empty(); }
-  bool is_large() const { return (is_batch() ? batch.size() : text_bytes) > kCopyUnderLock; }
-};
-
-/// An append that waits for room, with its own copy of the bytes.
-struct AppendPath::Waiting {
-  RequestId id = 0;
-  MonotonicTime deadline{0};
-  std::vector<std::byte> bytes;
-  ByteSpan piece;
-  Append append;
-};
-
 /// The newest batch of lines while it may grow.
 struct AppendPath::OpenBatch {
   Partition* partition = nullptr;
@@ -66,13 +29,19 @@ struct AppendPath::OpenBatch {
   int64_t base_timestamp = 0;
 };
 
-AppendPath::AppendPath(AppendLimits limits, wal::Log& log, Executor& executor, Clock& clock, OnVisible on_visible)
+AppendPath::AppendPath(AppendLimits limits, int32_t leader_epoch, wal::Log& log, ProducerTable& producers,
+                       Executor& executor, Clock& clock, OnVisible on_visible)
     : limits_(limits),
+      leader_epoch_(leader_epoch),
       log_(log),
+      producers_(producers),
       executor_(executor),
       clock_(clock),
       on_visible_(std::move(on_visible)),
-      open_(std::make_unique<OpenBatch>()) {}
+      open_(std::make_unique<OpenBatch>()) {
+  MutexLock l(log_.mutex());
+  arm_producer_timer();
+}
 
 AppendPath::~AppendPath() = default;
 
@@ -111,6 +80,7 @@ RequestId AppendPath::append_batch(Partition& partition, ByteSpan batch, const V
   append.batch = batch.first(append.checked.size_bytes);
   append.now = clock_.wall_now();
   append.checked.header.store(append.header);
+  append.producer = producer_of(append.checked.header);
   if (log_append_time) {
     append.value.log_append_time = append.now;
     append.checked.max_timestamp = append.now.count();
@@ -273,6 +243,11 @@ AppendPath::Outcome AppendPath::place_large_text(Append& append) {
 AppendPath::Outcome AppendPath::place_batch(Append& append) {
   if (wal::entry_footprint(append.batch.size()) > log_.max_entry_bytes())
     return append.error = {Errc::kTooLarge, 0, "this batch does not fit into one segment of the log, or takes more than half of the pool"}, Outcome::failed;
+  ProducerTable::Producer* producer = nullptr;
+  if (append.producer.is_set()) {
+    producer = producers_.find(append.partition->id, append.producer.id);
+    if (Outcome judged = judge_producer(append, producer); judged != Outcome::placed) return judged;
+  }
   Part part;
   switch (log_.reserve(append.batch.size(), part.place)) {
     case wal::Room::no: return Outcome::no_room;
@@ -281,23 +256,30 @@ AppendPath::Outcome AppendPath::place_batch(Append& append) {
   }
   finish_open_entry();
   Partition& p = *append.partition;
-  stamp_offset(append.header, p.next_offset, 0);
+  stamp_offset(append.header, p.next_offset, leader_epoch_);
   part.ref.base = p.next_offset, part.ref.text = p.next_text;
   part.ref.at = part.place.at, part.ref.sequence = part.place.sequence;
   part.ref.bytes = static_cast<uint32_t>(append.batch.size());
   part.ref.records = static_cast<uint32_t>(append.checked.record_count);
   part.ref.text_bytes = static_cast<int64_t>(append.checked.text_size_bytes);
   part.ref.max_timestamp = append.checked.max_timestamp;
+  part.ref.producer = append.producer;
   part.ref.codec = append.checked.header.raw_codec();
   part.ref.control = append.checked.header.is_control();
   part.ref.filled = !append.is_large();
   if (part.ref.filled) put_batch(append, part);
   else append.parts.push_back(part);
   push_ref(append, part.ref);
+  if (append.producer.is_set()) {
+    producers_.remember(producer, p.id, append.producer, part.ref.records, part.ref.base, part.ref.max_timestamp,
+                        part.place.commit, clock_.now());
+    arm_producer_timer();
+  }
   return Outcome::placed;
 }
 
 void AppendPath::push_ref(Append& append, const BatchRef& ref) {
+  if (append.partition->newest_epoch != leader_epoch_) append.partition->note_epoch(leader_epoch_, ref.base);
   append.partition->next_offset = ref.end();
   append.partition->next_text = ref.text_end();
   append.partition->push(ref, append.now);
@@ -318,7 +300,7 @@ void AppendPath::finish_placing(Append& append) {
 
 void AppendPath::finish_open_entry() {
   if (!open_->partition) return;
-  put_file_headers(log_.bytes_of(open_->place), open_->ref, open_->base_timestamp, open_->partition->id);
+  put_file_headers(log_.bytes_of(open_->place), open_->ref, open_->base_timestamp, open_->partition->id, leader_epoch_);
   open_->partition = nullptr;
 }
 
@@ -333,7 +315,7 @@ void AppendPath::fill(Append& append) {
     } else {
       const wal::SegmentBytes bytes = log_.bytes_of(part.place);
       put_records(bytes, records_at(part.ref), lines, static_cast<int32_t>(part.ref.records), 0, 0);
-      put_file_headers(bytes, part.ref, append.now.count(), append.partition->id);
+      put_file_headers(bytes, part.ref, append.now.count(), append.partition->id, leader_epoch_);
     }
   }
   {
@@ -363,6 +345,10 @@ void AppendPath::answer(Append& append, Outcome outcome) {
     append.done(tl::unexpected<Error>(std::move(append.error)));
     return;
   }
+  if (outcome == Outcome::repeated) {
+    if (append.done) append.done(std::move(append.value));  // else the original's commit answers
+    return;
+  }
   on_visible_(append.partition->id);
   if (append.options.ack == Ack::durable) return;  // the log answers
   append.value.log_start = append.partition->ends().log_start;
@@ -374,6 +360,7 @@ void AppendPath::answer(Append& append, Outcome outcome) {
 
 RequestId AppendPath::wait_for_room(Append& append) {
   size_t size = append.is_batch() ? append.batch.size() : append.text_bytes;
+  expect_again(append);
   if (append.control) return append.error = {Errc::kFull, 0, "the log has no room even for its own records"}, 0;
   if (append.options.wait == Wait::no)
     return append.error = {Errc::kWouldBlock, 0, "the log is full; try again later"}, 0;
@@ -430,7 +417,7 @@ void AppendPath::pump() {
 }
 
 void AppendPath::cancel(RequestId request) {
-  std::vector<std::unique_ptr<Waiting>> ended;
+  WaitingList ended;
   {
     MutexLock l(log_.mutex());
     auto it = std::find_if(waiting_.begin(), waiting_.end(), [&](auto& w) { return w->id == request; });
@@ -439,6 +426,7 @@ void AppendPath::cancel(RequestId request) {
     ended.push_back(std::move(*it));
     waiting_.erase(it);
     counters_.cancelled++;
+    give_up_followers(ended);
   }
   end_waiting(std::move(ended), Errc::kCancelled, "interrupted while waiting for room in the log");
 }
@@ -449,7 +437,7 @@ void AppendPath::arm_timer() {
 }
 
 void AppendPath::on_timer() {
-  std::vector<std::unique_ptr<Waiting>> ended;
+  WaitingList ended;
   {
     MutexLock l(log_.mutex());
     timer_ = 0;
@@ -459,6 +447,7 @@ void AppendPath::on_timer() {
       waiting_.pop_front();
       counters_.timed_out++;
     }
+    give_up_followers(ended);
     arm_timer();
   }
   if (!ended.empty()) end_waiting(std::move(ended), Errc::kTimedOut, why_no_room());
@@ -470,7 +459,7 @@ std::string AppendPath::why_no_room() {
   return "the log is full and no room came in time; is the object store reachable? See topicfsctl status";
 }
 
-void AppendPath::end_waiting(std::vector<std::unique_ptr<Waiting>> ended, Errc code, const std::string& what) {
+void AppendPath::end_waiting(WaitingList ended, Errc code, const std::string& what) {
   for (auto& w : ended) w->append.done(fail(code, what));
 }
 
@@ -478,10 +467,11 @@ void AppendPath::stop() {
   refuse();
   MutexLock l(log_.mutex());
   stopped_ = true;
+  if (producer_timer_) executor_.cancel(std::exchange(producer_timer_, 0));
 }
 
 void AppendPath::refuse() {
-  std::vector<std::unique_ptr<Waiting>> ended;
+  WaitingList ended;
   {
     MutexLock l(log_.mutex());
     refusing_ = true;

@@ -2,7 +2,8 @@
 // append is visible or durable. Appends that find no room wait here, in order, for a bounded time.
 //
 // Reserve, fill, publish: under the log's lock an append gets its offset, its text position and its place at
-// once; up to kCopyUnderLock bytes are copied there and then, more after the lock is let go.
+// once; up to kCopyUnderLock bytes are copied there and then, more after the lock is let go. Whether an idempotent
+// producer's batch may be appended is judged under the same lock (append_producers.cc).
 #pragma once
 
 #include <deque>
@@ -13,6 +14,7 @@
 
 #include "base/clock.h"
 #include "engine/partition.h"
+#include "engine/producer_table.h"
 #include "record/validate.h"
 #include "wal/log.h"
 
@@ -26,6 +28,7 @@ inline constexpr MonotonicTime kLookForRoom = std::chrono::seconds(1);  ///< a f
 
 struct AppendLimits {
   MonotonicTime append_timeout = std::chrono::seconds(5);
+  MonotonicTime producer_expiration = std::chrono::hours(24);
   uint64_t max_batch_text = 64 << 20;
 };
 
@@ -34,12 +37,21 @@ struct AppendCounters {
   uint64_t waiting = 0, waiting_bytes = 0;
 };
 
+struct ProducerCounters {
+  uint64_t known = 0;        ///< a producer in a partition counts as one
+  uint64_t repeated = 0;     ///< batches that were there already
+  uint64_t refused = 0;      ///< batches out of order, or of an older epoch
+  uint64_t expired = 0, evicted = 0;
+};
+
 /// Told when a partition's file has grown.
 using OnVisible = UniqueFunction<void(PartitionId)>;
 
 class AppendPath {
  public:
-  AppendPath(AppendLimits limits, wal::Log& log, Executor& executor, Clock& clock, OnVisible on_visible);
+  /// `producers` has what was recovered; from now on it is guarded by the log's lock.
+  AppendPath(AppendLimits limits, int32_t leader_epoch, wal::Log& log, ProducerTable& producers, Executor& executor,
+             Clock& clock, OnVisible on_visible);
   ~AppendPath();
 
   RequestId append_text(Partition& partition, std::span<const ByteSpan> pieces, LastLine last, AppendOptions options,
@@ -60,6 +72,7 @@ class AppendPath {
   /// The same for control records.
   void stop();
   AppendCounters counters();
+  ProducerCounters producer_counters();
 
  private:
   struct Append;
@@ -69,7 +82,8 @@ class AppendPath {
   };
   struct Waiting;
   struct OpenBatch;
-  enum class Outcome { placed, no_room, failed };
+  enum class Outcome { placed, no_room, failed, repeated };
+  using WaitingList = std::vector<std::unique_ptr<Waiting>>;
 
   RequestId start(Append& append);
   Outcome place(Append& append) REQUIRES(log_.mutex());
@@ -77,6 +91,11 @@ class AppendPath {
   Outcome place_large_text(Append& append) REQUIRES(log_.mutex());
   Outcome place_batch(Append& append) REQUIRES(log_.mutex());
   bool grow_open_batch(Append& append) REQUIRES(log_.mutex());
+  Outcome judge_producer(Append& append, ProducerTable::Producer* known) REQUIRES(log_.mutex());
+  void expect_again(const Append& append) REQUIRES(log_.mutex());
+  void give_up_followers(WaitingList& ended) REQUIRES(log_.mutex());
+  void arm_producer_timer() REQUIRES(log_.mutex());
+  void on_producer_timer();
   void push_ref(Append& append, const BatchRef& ref) REQUIRES(log_.mutex());
   void finish_placing(Append& append) REQUIRES(log_.mutex());
   void fill(Append& append);
@@ -87,10 +106,12 @@ class AppendPath {
   void arm_timer() REQUIRES(log_.mutex());
   std::string why_no_room();
   void on_timer();
-  void end_waiting(std::vector<std::unique_ptr<Waiting>> ended, Errc code, const std::string& what);
+  void end_waiting(WaitingList ended, Errc code, const std::string& what);
 
   const AppendLimits limits_;
+  const int32_t leader_epoch_;
   wal::Log& log_;
+  ProducerTable& producers_;                    // of the log's lock
   Executor& executor_;
   Clock& clock_;
   OnVisible on_visible_;
@@ -98,9 +119,10 @@ class AppendPath {
   std::deque<std::unique_ptr<Waiting>> waiting_;  // of the log's lock
   size_t waiting_bytes_ = 0;                    // likewise, and what follows
   RequestId next_request_ = 1;
-  TimerId timer_ = 0;
+  TimerId timer_ = 0, producer_timer_ = 0;
   bool pumping_ = false, room_came_ = false, refusing_ = false, stopped_ = false;
   AppendCounters counters_;
+  ProducerCounters producer_counters_;
 };
 
 }  // namespace topicfs

@@ -40,7 +40,7 @@ class Catalog {
   struct Change {
     TopicPtr before, after;  ///< created: no before; deleted: no after
   };
-  /// kCorrupt if the record does not fit what is there. Offloads and producer ids change nothing here.
+  /// kCorrupt if the record does not fit what is there. Offloads change nothing here.
   Result<Change> apply(const ControlRecord& record);
 
   struct Counts {

@@ -40,12 +40,12 @@ void put_entry_header(const wal::SegmentBytes& bytes, const BatchRef& ref, Parti
 }
 
 void put_file_headers(const wal::SegmentBytes& bytes, const BatchRef& ref, int64_t base_timestamp,
-                      PartitionId partition) {
+                      PartitionId partition, int32_t leader_epoch) {
   put_entry_header(bytes, ref, partition, wal::kEntryFromFile);
   BatchHeader header;
   header.base_offset = ref.base;
   header.batch_length = static_cast<int32_t>(ref.bytes - kBatchLengthEnd);
-  header.partition_leader_epoch = 0;
+  header.partition_leader_epoch = leader_epoch;
   header.last_offset_delta = static_cast<int32_t>(ref.records) - 1;
   header.base_timestamp = base_timestamp;
   header.max_timestamp = ref.max_timestamp;

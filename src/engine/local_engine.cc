@@ -102,7 +102,19 @@ void LocalEngine::fetch(PartitionId partition, Offset from, size_t max_bytes, Co
 void LocalEngine::find_timestamp(PartitionId partition, int64_t timestamp, Completion<TimestampedOffset> done) {
   auto p = partition_of(partition);
   if (!p) return done(tl::unexpected<Error>(p.error()));
-  reads_->find_timestamp(**p, timestamp, std::move(done));
+  auto with_epoch = [partition = *p, done = std::move(done)](Result<TimestampedOffset> found) mutable {
+    if (found && found->offset.v >= 0)
+      for (const EpochStart& e : partition->epochs())
+        if (e.start <= found->offset) found->leader_epoch = e.epoch;
+    done(std::move(found));
+  };
+  reads_->find_timestamp(**p, timestamp, std::move(with_epoch));
+}
+
+void LocalEngine::leader_epochs(PartitionId partition, Completion<std::vector<EpochStart>> done) {
+  auto p = partition_of(partition);
+  if (!p) return done(tl::unexpected<Error>(p.error()));
+  done((*p)->epochs());
 }
 
 void LocalEngine::set_modified(PartitionId partition, WallMilliseconds time, Completion<void> done) {
@@ -226,26 +238,18 @@ void LocalEngine::change_owner(const Uuid& topic, std::optional<PartitionId> par
   change_topic(std::move(decide), topic, std::move(done));
 }
 
+/// Ids carry the epoch: what this engine gives, no other start does, so nothing need be written down.
 void LocalEngine::allocate_producer_ids(int32_t count, Completion<int64_t> done) {
-  auto first = std::make_shared<int64_t>(0);
-  auto decide = [this, first, count]() -> Result<std::optional<ControlRecord>> {
-    if (count <= 0) return fail(Errc::kInvalidArgument, "no producer ids asked for");
-    *first = next_producer_id_.load();
-    return ControlRecord(ProducerIdsGiven{*first + count});
-  };
-  control_->change(std::move(decide), [first, done = std::move(done)](Result<void> given) mutable {
-    if (given) done(*first);
-    else done(tl::unexpected<Error>(std::move(given).error()));
-  });
+  if (count <= 0) return done(fail(Errc::kInvalidArgument, "no producer ids asked for"));
+  int64_t first = next_producer_id_.fetch_add(count);
+  if ((first + count - 1) >> kProducerIdBits != static_cast<int64_t>(epoch_))
+    return done(fail(Errc::kFull, "there are no more producer ids; a restart brings new ones"));
+  done(first);
 }
 
 void LocalEngine::apply(const ControlRecord& record, Offset offset) {
   control_end_.store(offset.v + 1);
   if (auto* r = std::get_if<Offloaded>(&record)) return offloader_->apply(r->object);
-  if (auto* r = std::get_if<ProducerIdsGiven>(&record)) {
-    next_producer_id_.store(r->next);
-    return offloader_->on_catalog_changed();
-  }
   if (auto* r = std::get_if<GroupRecord>(&record)) {
     groups_.apply(*r);
     return offloader_->on_catalog_changed();
@@ -280,7 +284,7 @@ void LocalEngine::make_offloader() {
   offloader_ = std::make_unique<Offloader>(
       o,
       OffloadParts{parts_.files, parts_.device, parts_.store, parts_.executor, parts_.clock, parts_.random, *segments_,
-                   catalog_, *objects_},
+                   catalog_, *objects_, offloaded_producers_},
       store_id_, epoch_, [this] { return make_checkpoint(); });
 }
 

@@ -21,9 +21,11 @@
 #include "engine/listeners.h"
 #include "engine/offloader.h"
 #include "engine/pool_block_memory.h"
+#include "engine/producer_table.h"
 #include "engine/read_path.h"
 #include "engine/stored_objects.h"
 #include "io/sync_probe.h"
+#include "object/block_reader.h"
 #include "wal/recovery.h"
 
 namespace topicfs {
@@ -37,6 +39,9 @@ struct EngineParts {
   Clock& clock;
   Random& random;
 };
+
+/// A producer id is the epoch of the engine that gave it, and this many bits of a number.
+inline constexpr int kProducerIdBits = 32;
 
 class LocalEngine final : public Engine, private wal::LogClient, private wal::RecoveryHandler {
  public:
@@ -94,6 +99,8 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   void list_groups(std::string after, Completion<std::vector<StoredGroup>> done) override { done(groups_.list(after)); }
   void add_listener(EngineListener* listener) override { listeners_.add(listener); }
   void remove_listener(EngineListener* listener) override { listeners_.remove(listener); }
+  void leader_epochs(PartitionId partition, Completion<std::vector<EpochStart>> done) override;
+  int32_t leader_epoch() override { return static_cast<int32_t>(epoch_ - 1); }
   Uuid store_id() override { return store_id_; }
   void status(Completion<std::string> done) override;
 
@@ -125,6 +132,8 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   Result<void> restore(Checkpoint checkpoint);
   Result<void> replay_control(const BatchHeader& header, ByteSpan batch);
   Result<void> adopt(const NewerObject& newer, const Footer& footer, const std::vector<BatchView>& control);
+  /// What the headers of adopted batches say: producers and leader epochs.
+  Result<void> adopt_headers(PartitionId partition, const BlockReader& batches);
   void make_offloader();
   std::string status_json();
   uint64_t dead_bytes();
@@ -139,6 +148,8 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   std::unique_ptr<PoolBlockMemory> block_memory_;
   std::unique_ptr<wal::Segments> segments_;
   Catalog catalog_;
+  ProducerTable producers_;            // of all that was appended; of the log's lock once the log is there
+  ProducerTable offloaded_producers_;  // as of the end of what was offloaded; of the control queue's order
   GroupStore groups_;
   Listeners listeners_;
   std::unique_ptr<StoredObjects> objects_;
@@ -147,7 +158,7 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   std::unique_ptr<ControlQueue> control_;
   std::unique_ptr<ReadPath> reads_;
   std::unique_ptr<Offloader> offloader_;
-  std::atomic<int64_t> next_producer_id_{0};
+  std::atomic<int64_t> next_producer_id_{0};  // the epoch, then the number in it
   std::atomic<int64_t> control_end_{0};  // control records before this offset have taken effect
   wal::LogPosition log_from_;            // at recovery: the checkpoint has what is before
   wal::Recovered recovered_;

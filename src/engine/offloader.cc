@@ -284,6 +284,7 @@ void Offloader::record(std::shared_ptr<Job> job) {
 
 void Offloader::apply(const StoredObject& object) {
   uint32_t index = object.key.empty() ? 0 : parts_.objects.add(object);
+  MonotonicTime now = parts_.clock.now();
   for (Partition* p : parts_.catalog.partitions()) {
     if (object.key.empty()) break;
     std::vector<BatchRef> refs = p->batches_between(object.from, object.to);
@@ -291,7 +292,12 @@ void Offloader::apply(const StoredObject& object) {
     Extent e;
     e.base = refs.front().base, e.end = refs.back().end();
     e.text = refs.front().text, e.text_end = refs.back().text_end();
-    for (const BatchRef& r : refs) e.max_timestamp = std::max(e.max_timestamp, r.max_timestamp), e.bytes += r.bytes;
+    for (const BatchRef& r : refs) {
+      e.max_timestamp = std::max(e.max_timestamp, r.max_timestamp), e.bytes += r.bytes;
+      if (!r.producer.is_set()) continue;
+      parts_.producers.remember(parts_.producers.find(p->id, r.producer.id), p->id, r.producer, r.records, r.base,
+                                r.max_timestamp, 0, now);
+    }
     e.object = index;
     p->add_extent(e);
   }

@@ -13,6 +13,7 @@
 #include "engine/catalog.h"
 #include "metadata/checkpoint.h"
 #include "engine/control_queue.h"
+#include "engine/producer_table.h"
 #include "engine/stored_objects.h"
 #include "wal/log.h"
 
@@ -38,6 +39,7 @@ struct OffloadParts {
   wal::Segments& segments;
   Catalog& catalog;
   StoredObjects& objects;
+  ProducerTable& producers;  ///< as of the end of what was offloaded; apply() keeps it
 };
 
 struct OffloadCounters {

@@ -14,7 +14,9 @@ constexpr char kIdentityFile[] = "identity";
 constexpr char kCheckpointFile[] = "checkpoint";
 constexpr uint64_t kMaxIdentityBytes = 4096;
 constexpr uint64_t kMinWalSegments = 4;
+constexpr uint64_t kMaxEpoch = INT32_MAX;  // it is Kafka's leader epoch, and part of producer ids
 constexpr size_t kControlStep = 1 << 20;
+constexpr size_t kAdoptStep = 8 << 20;
 
 }  // namespace
 
@@ -102,7 +104,9 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
   void claim() {
     bucket_.claim_epoch([self = shared_from_this()](Result<uint64_t> epoch) {
       if (!epoch) return self->end(tl::unexpected<Error>(epoch.error()));
+      if (*epoch > kMaxEpoch) return self->end(fail(Errc::kCorrupt, "an epoch of " + std::to_string(*epoch) + " was claimed"));
       self->engine_->epoch_ = *epoch;
+      self->engine_->next_producer_id_ = static_cast<int64_t>(*epoch) << kProducerIdBits;
       if (self->local_id_) return self->open_local();
       self->bucket_.read_state(self->engine_->store_id_, [self](Result<BucketState> state) {
         if (!state) return self->end(tl::unexpected<Error>(state.error()));
@@ -146,7 +150,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
       std::vector<BatchView> views;
       for (const auto& b : batches) views.push_back({Offset(0), Offset(0), TextPosition(0), 0, 0, b});
       if (auto r = engine_->adopt(newer_[i], *footer, views); !r) return end(std::move(r));
-      return adopt_next(i + 1);
+      return read_headers(i, footer, 0);
     }
     auto kept = std::make_shared<std::vector<std::vector<std::byte>>>(std::move(batches));
     engine_->objects_->read_object(
@@ -156,6 +160,31 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
           for (const BatchView& b : read->batches) kept->emplace_back(b.bytes.begin(), b.bytes.end());
           self->read_control(i, footer, std::move(*kept), read->batches.back().end_offset);
         });
+  }
+
+  /// The object's data once through, some blocks at a time: its batches' headers tell of producers and leader epochs.
+  void read_headers(size_t i, FooterPtr footer, size_t block) {
+    const std::vector<BlockEntry>& blocks = footer->blocks;
+    auto is_data = [&](const BlockEntry& b) { return b.partition != kControlPartition && engine_->catalog_.partition(b.partition); };
+    while (block < blocks.size() && !is_data(blocks[block])) block++;
+    if (block == blocks.size()) return adopt_next(i + 1);
+    size_t end_block = block;
+    ObjectRange range{blocks[block].position, 0};
+    while (end_block < blocks.size() && is_data(blocks[end_block]) &&
+           (end_block == block || range.size + blocks[end_block].size <= kAdoptStep))
+      range.size += blocks[end_block++].size;
+    parts_.store.get(newer_[i].key, range, [self = shared_from_this(), i, footer, block, end_block](Result<ObjectBytes> got) {
+      if (!got) return self->end(tl::unexpected<Error>(std::move(got).error()));
+      ByteSpan left = got->bytes;
+      for (size_t b = block; b < end_block; b++) {
+        const BlockEntry& entry = footer->blocks[b];
+        auto batches = BlockReader::open(entry, left.first(entry.size));
+        if (!batches) return self->end(tl::unexpected<Error>(batches.error()));
+        if (auto r = self->engine_->adopt_headers(entry.partition, *batches); !r) return self->end(std::move(r));
+        left = left.subspan(entry.size);
+      }
+      self->read_headers(i, footer, end_block);
+    });
   }
 
   /// A log of its own for what came out of the bucket, and a checkpoint, so that the next start needs no bucket.
@@ -207,10 +236,11 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
                                         parts_.clock, static_cast<wal::LogClient&>(e));
     AppendLimits limits;
     limits.append_timeout = options_.append_timeout;
+    limits.producer_expiration = options_.producer_id_expiration;
     limits.max_batch_text = options_.max_batch_text;
-    e.appends_ = std::make_unique<AppendPath>(limits, *e.log_, parts_.executor, parts_.clock, [&e](PartitionId id) {
-      e.listeners_.tell([id](EngineListener& l) { l.on_visible(id); });
-    });
+    e.appends_ = std::make_unique<AppendPath>(
+        limits, e.leader_epoch(), *e.log_, e.producers_, parts_.executor, parts_.clock,
+        [&e](PartitionId id) { e.listeners_.tell([id](EngineListener& l) { l.on_visible(id); }); });
     e.control_ = std::make_unique<ControlQueue>(
         *e.appends_, [&e](const ControlRecord& record, Offset offset) { e.apply(record, offset); });
     e.control_->set_partition(e.catalog_.partition(kControlPartition));

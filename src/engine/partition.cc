@@ -27,6 +27,19 @@ void Partition::grow(uint32_t bytes, uint32_t records, int64_t text_bytes, int64
   if (visible_ == index_.size()) ends_.visible_end = ref.end(), ends_.text_end = ref.text_end();
 }
 
+void Partition::note_epoch(int32_t epoch, Offset start) {
+  if (epoch <= newest_epoch) return;
+  newest_epoch = epoch;
+  MutexLock l(mutex_);
+  epochs_.push_back({epoch, start});
+  if (epochs_.size() > kMaxLeaderEpochs) epochs_.erase(epochs_.begin());
+}
+
+std::vector<EpochStart> Partition::epochs() {
+  MutexLock l(mutex_);
+  return epochs_;
+}
+
 void Partition::advance() {
   while (visible_ < index_.size() && index_[visible_].filled) {
     ends_.visible_end = index_[visible_].end();
@@ -195,12 +208,17 @@ void Partition::restore(SavedPartition state) {
   extents_ = std::move(state.extents);
   offloaded_ = state.end;
   offloaded_text_ = state.text_end;
+  epochs_ = std::move(state.epochs);
+  if (!epochs_.empty()) newest_epoch = epochs_.back().epoch;
   durable_end_.store(state.end.v, std::memory_order_release);
 }
 
 SavedPartition Partition::saved() {
   MutexLock l(mutex_);
-  return {ends_.log_start, offloaded_, ends_.text_start, offloaded_text_, ends_.modified, extents_};
+  SavedPartition saved{ends_.log_start, offloaded_, ends_.text_start, offloaded_text_, ends_.modified, extents_, {}};
+  for (const EpochStart& e : epochs_)
+    if (e.start < offloaded_) saved.epochs.push_back(e);
+  return saved;
 }
 
 void Partition::adopt(const Extent& extent, WallMilliseconds when) {

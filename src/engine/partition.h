@@ -13,6 +13,7 @@
 #include <topicfs/engine.h>
 
 #include "base/mutex.h"
+#include "engine/producer_table.h"
 #include "metadata/partition_state.h"
 #include "wal/log.h"
 
@@ -28,6 +29,7 @@ struct BatchRef {
   uint32_t records = 0;
   int64_t text_bytes = 0;
   int64_t max_timestamp = -1;
+  ProducerMark producer;      ///< if an idempotent one sent it
   uint8_t codec = 0;          ///< compression bits of its attributes
   bool control = false;       ///< shows no text
   bool from_file = false;     ///< its header is filled in when its commit is written
@@ -36,6 +38,9 @@ struct BatchRef {
   Offset end() const { return base + records; }
   TextPosition text_end() const { return text + text_bytes; }
 };
+
+/// More leader epochs than this are not told apart in one partition: the oldest are forgotten.
+inline constexpr size_t kMaxLeaderEpochs = 1000;
 
 class Partition {
  public:
@@ -62,6 +67,7 @@ class Partition {
   Offset next_offset;
   TextPosition next_text;
   wal::EndMark end_mark;
+  int32_t newest_epoch = -1;  ///< the last that note_epoch was told of
 
   // ---- the newest end, called under the log's lock
 
@@ -69,6 +75,11 @@ class Partition {
   /// The newest batch has grown by this much.
   void grow(uint32_t bytes, uint32_t records, int64_t text_bytes, int64_t max_timestamp, WallMilliseconds now)
       EXCLUDES(mutex_);
+
+  /// Records from `start` on are of this leader epoch.
+  void note_epoch(int32_t epoch, Offset start) EXCLUDES(mutex_);
+  /// The epochs in which records were appended, ascending.
+  std::vector<EpochStart> epochs() EXCLUDES(mutex_);
 
   // ---- visibility
 
@@ -132,6 +143,7 @@ class Partition {
   TextPosition offloaded_text_ GUARDED_BY(mutex_);
   PartitionEnds ends_ GUARDED_BY(mutex_);
   std::vector<VisibleWaiter> waiters_ GUARDED_BY(mutex_);
+  std::vector<EpochStart> epochs_ GUARDED_BY(mutex_);
   std::atomic<int64_t> durable_end_{0};
 };
 

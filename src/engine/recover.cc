@@ -18,13 +18,15 @@ Checkpoint LocalEngine::make_checkpoint() {
   c.sequence = offloader_->last_sequence();
   c.log_from = offloader_->offloaded();
   c.control_end = Offset(control_end_.load());
-  c.next_producer_id = next_producer_id_.load();
   Catalog::Numbers numbers = catalog_.numbers();
   c.next_topic = numbers.next_topic, c.next_partition = numbers.next_partition;
   for (const TopicPtr& t : catalog_.list()) c.topics.push_back(*t);
   c.objects = objects_->all();
   for (Partition* p : catalog_.partitions()) c.partitions.push_back({p->id, p->saved()});
   c.groups = groups_.records();
+  offloaded_producers_.expire(parts_.clock.now() - options_.producer_id_expiration, kMaxProducers);
+  c.producers = offloaded_producers_.save(parts_.clock.now(), parts_.clock.wall_now());
+  std::erase_if(c.producers, [&](const ProducerState& p) { return !catalog_.find(p.partition); });
   std::sort(c.partitions.begin(), c.partitions.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return c;
 }
@@ -44,7 +46,11 @@ Result<void> LocalEngine::restore(Checkpoint checkpoint) {
   }
   for (const GroupRecord& g : checkpoint.groups) groups_.apply(g);
   control_end_.store(checkpoint.control_end.v);
-  next_producer_id_.store(checkpoint.next_producer_id);
+  for (ProducerTable* table : {&producers_, &offloaded_producers_}) {
+    MonotonicTime now = parts_.clock.now();
+    for (const ProducerState& p : checkpoint.producers) table->restore(p, now, parts_.clock.wall_now());
+    table->expire(now - options_.producer_id_expiration, kMaxProducers);
+  }
   log_from_ = checkpoint.log_from;
   return {};
 }
@@ -65,10 +71,15 @@ Result<void> LocalEngine::on_entry(const wal::RecoveredEntry& entry) {
   ref.codec = header.raw_codec();
   ref.control = header.is_control();
   ref.from_file = (entry.header.flags & wal::kEntryFromFile) != 0;
+  ref.producer = producer_of(header);
   if (ref.base < p->next_offset || ref.text < p->next_text)
     return fail(Errc::kCorrupt, "the log has offset " + std::to_string(ref.base.v) + " of a partition that ends at " +
                                     std::to_string(p->next_offset.v));
+  p->note_epoch(header.partition_leader_epoch, ref.base);
   p->replay(ref, WallMilliseconds(ref.max_timestamp));
+  if (ref.producer.is_set())
+    producers_.remember(producers_.find(p->id, ref.producer.id), p->id, ref.producer, ref.records, ref.base,
+                        ref.max_timestamp, 0, parts_.clock.now());
   if (p->id != kControlPartition) {
     replayed_bytes_ += wal::entry_footprint(ref.bytes);
     return {};
@@ -106,7 +117,6 @@ Result<void> LocalEngine::replay(const ControlRecord& record, Offset offset) {
     return {};
   }
   replayed_change_ = true;
-  if (auto* r = std::get_if<ProducerIdsGiven>(&record)) return next_producer_id_.store(r->next), Result<void>();
   if (auto* r = std::get_if<GroupRecord>(&record)) return groups_.apply(*r), Result<void>();
   TRY_ASSIGN(auto change, catalog_.apply(record));
   if (change.after) apply_settings(*change.after);
@@ -144,6 +154,21 @@ Result<void> LocalEngine::adopt(const NewerObject& newer, const Footer& footer, 
     p->adopt(e, footer.facts.created);
   }
   log_from_ = object.to;
+  return {};
+}
+
+Result<void> LocalEngine::adopt_headers(PartitionId partition, const BlockReader& batches) {
+  Partition* p = catalog_.partition(partition);
+  MUST(p);
+  for (size_t i = 0; i < batches.size(); i++) {
+    TRY_ASSIGN(BatchHeader header, BatchHeader::parse(batches[i].bytes));
+    p->note_epoch(header.partition_leader_epoch, header.base_offset);
+    ProducerMark mark = producer_of(header);
+    if (!mark.is_set() || header.record_count == 0) continue;
+    for (ProducerTable* table : {&producers_, &offloaded_producers_})
+      table->remember(table->find(partition, mark.id), partition, mark, static_cast<uint32_t>(header.record_count),
+                      header.base_offset, header.max_timestamp, 0, parts_.clock.now());
+  }
   return {};
 }
 

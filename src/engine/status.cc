@@ -41,6 +41,7 @@ std::string LocalEngine::status_json() {
   }
   wal::Segments::Counts segments = segments_->counts();
   AppendCounters appends = appends_->counters();
+  ProducerCounters producers = appends_->producer_counters();
   OffloadCounters offload = offloader_->counters();
   StoreCounters store = parts_.store.counters();
   CacheCounters footers = objects_->footer_counters(), blocks = objects_->block_counters();
@@ -83,6 +84,14 @@ std::string LocalEngine::status_json() {
   w.put("waited", appends.waited);
   w.put("timed_out", appends.timed_out);
   w.put("cancelled", appends.cancelled);
+  w.close();
+  w.open("producers");
+  w.put("known", producers.known);
+  w.put("known_max", uint64_t{kMaxProducers});
+  w.put("repeated_batches", producers.repeated);
+  w.put("refused_batches", producers.refused);
+  w.put("expired", producers.expired);
+  w.put("evicted", producers.evicted);
   w.close();
   w.open("reads");
   w.put("from_memory", reads_->counters().memory.load());

@@ -48,6 +48,9 @@ int errno_of(Errc code) {
       return EIO;
     case Errc::kClosed:
       return ESHUTDOWN;
+    case Errc::kOutOfOrder:  // of Kafka's producers: no file operation can meet them
+    case Errc::kStaleEpoch:
+      return EIO;
   }
   return EIO;
 }

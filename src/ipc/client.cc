@@ -150,6 +150,7 @@ Result<void> SocketClient::obey(const FrameBuffer::Frame& frame) {
     case Verb::durable: return obey_durable(frame);
     case Verb::appended: return finish_with<AppendedAnswer>(frame, [](auto& m) { return m.appended; });
     case Verb::number: return finish_with<Number>(frame, [](auto& m) { return m.value; });
+    case Verb::leader_epochs: return finish_with<LeaderEpochs>(frame, [](auto& m) { return std::move(m.epochs); });
     case Verb::timestamp: return finish_with<Timestamp>(frame, [](auto& m) { return m.found; });
     case Verb::text: return finish_with<Text>(frame, [](auto& m) { return std::move(m.text); });
     case Verb::offsets: return finish_with<Offsets>(frame, [](auto& m) { return std::move(m.offsets); });
@@ -194,6 +195,7 @@ Result<void> SocketClient::obey_welcome(const FrameBuffer::Frame& frame) {
   }
   received_fds_.clear();
   store_id_ = message.store_id;
+  leader_epoch_ = message.leader_epoch;
   auto all = arena_->bytes();
   copies_bytes_ = all.size() / 4 / Slabs::kSlabBytes * Slabs::kSlabBytes;
   receive_bytes_ = all.size() - copies_bytes_;

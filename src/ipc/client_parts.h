@@ -38,7 +38,7 @@ class CatalogMirror {
 using Waiter = std::variant<std::monostate, Completion<void>, Completion<TopicPtr>, Completion<Appended>,
                             Completion<int64_t>, Completion<TextRead>, Completion<Fetched>,
                             Completion<TimestampedOffset>, Completion<std::string>,
-                            Completion<std::vector<CommittedOffset>>, Completion<std::vector<StoredGroup>>>;
+                            Completion<std::vector<EpochStart>>, Completion<std::vector<CommittedOffset>>, Completion<std::vector<StoredGroup>>>;
 
 /// Ends whatever waits with `error`.
 void end_with(Waiter waiter, const Error& error);

@@ -65,6 +65,8 @@ class SocketClient final : public Client {
   void list_groups(std::string after, Completion<std::vector<StoredGroup>> done) override;
   void add_listener(EngineListener* listener) override;
   void remove_listener(EngineListener* listener) override;
+  void leader_epochs(PartitionId partition, Completion<std::vector<EpochStart>> done) override;
+  int32_t leader_epoch() override { return leader_epoch_; }
   Uuid store_id() override { return store_id_; }
   void status(Completion<std::string> done) override;
 
@@ -126,6 +128,7 @@ class SocketClient final : public Client {
   // from the welcome
   bool welcomed_ = false, ready_ = false;
   Uuid store_id_;
+  int32_t leader_epoch_ = 0;
   size_t receive_bytes_ = 0, copies_bytes_ = 0;
   std::shared_ptr<SharedMemory> arena_, bounce_, pool_;
   std::unique_ptr<EndsTableReader> table_;

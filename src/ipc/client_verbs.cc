@@ -237,6 +237,10 @@ void SocketClient::find_timestamp(PartitionId partition, int64_t timestamp, Comp
   call(FindTimestamp{partition, timestamp}, std::move(done));
 }
 
+void SocketClient::leader_epochs(PartitionId partition, Completion<std::vector<EpochStart>> done) {
+  call(GetLeaderEpochs{partition}, std::move(done));
+}
+
 // ---- the rest
 
 void SocketClient::add_listener(EngineListener* listener) {

@@ -10,7 +10,7 @@ namespace topicfs::ipc {
 
 inline constexpr uint32_t kMagic = 0x31434654;  // "TFC1"
 /// Raised with every change of a message; both programs come from one build, so they must agree.
-inline constexpr uint16_t kVersion = 2;
+inline constexpr uint16_t kVersion = 3;
 
 template <>
 inline constexpr Ack kLargest<Ack> = Ack::durable;
@@ -21,7 +21,7 @@ inline constexpr LastLine kLargest<LastLine> = LastLine::unfinished;
 template <>
 inline constexpr OnlyEmpty kLargest<OnlyEmpty> = OnlyEmpty::no;
 template <>
-inline constexpr Errc kLargest<Errc> = Errc::kClosed;
+inline constexpr Errc kLargest<Errc> = Errc::kStaleEpoch;
 
 /// `fields` serves const (writing) and mutable (reading) values of T alike.
 template <class T, class As>
@@ -63,7 +63,11 @@ void fields(T& t, Io& io) {
 }
 template <Is<TimestampedOffset> T, class Io>
 void fields(T& t, Io& io) {
-  io(t.offset, t.timestamp);
+  io(t.offset, t.timestamp, t.leader_epoch);
+}
+template <Is<EpochStart> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.epoch, t.start);
 }
 template <Is<CommittedOffset> T, class Io>
 void fields(T& t, Io& io) {
@@ -253,6 +257,15 @@ void fields(T& t, Io& io) {
   io(t.partition, t.timestamp);
 }
 
+struct GetLeaderEpochs {
+  static constexpr Verb kVerb = Verb::get_leader_epochs;
+  PartitionId partition;
+};
+template <Is<GetLeaderEpochs> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.partition);
+}
+
 struct GetStatus {
   static constexpr Verb kVerb = Verb::status;
 };
@@ -410,6 +423,15 @@ void fields(T& t, Io& io) {
   io(t.found);
 }
 
+struct LeaderEpochs {
+  static constexpr Verb kVerb = Verb::leader_epochs;
+  std::vector<EpochStart> epochs;
+};
+template <Is<LeaderEpochs> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.epochs);
+}
+
 struct Text {
   static constexpr Verb kVerb = Verb::text;
   std::string text;
@@ -446,11 +468,12 @@ struct Welcome {
   uint32_t magic = kMagic;
   uint16_t version = kVersion;
   Uuid store_id;
+  int32_t leader_epoch = 0;
   uint64_t arena_bytes = 0, bounce_bytes = 0, table_rows = 0, pool_bytes = 0;
 };
 template <Is<Welcome> T, class Io>
 void fields(T& t, Io& io) {
-  io(t.magic, t.version, t.store_id, t.arena_bytes, t.bounce_bytes, t.table_rows, t.pool_bytes);
+  io(t.magic, t.version, t.store_id, t.leader_epoch, t.arena_bytes, t.bounce_bytes, t.table_rows, t.pool_bytes);
 }
 
 /// All topics have been sent.

@@ -44,6 +44,7 @@ Result<void> Connection::greet() {
                                         Slabs::create(bounce_memory_->bytes(), bounce_memory_), clock_);
   Welcome welcome;
   welcome.store_id = engine_.store_id();
+  welcome.leader_epoch = engine_.leader_epoch();
   welcome.arena_bytes = arena_.bytes().size();
   welcome.bounce_bytes = bounce_memory_->bytes().size();
   welcome.table_rows = table_->rows();

@@ -91,6 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void obey(uint64_t request, ReadText message);
   void obey(uint64_t request, Fetch message);
   void obey(uint64_t request, FindTimestamp message);
+  void obey(uint64_t request, GetLeaderEpochs message);
   void obey(uint64_t request, GetStatus message);
   void obey(uint64_t request, Release message);
   void obey(uint64_t request, CommitOffsets message);

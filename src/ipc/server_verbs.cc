@@ -32,6 +32,7 @@ void Connection::obey(const FrameBuffer::Frame& frame) {
     case Verb::read_text: return obey<ReadText>(frame);
     case Verb::fetch: return obey<Fetch>(frame);
     case Verb::find_timestamp: return obey<FindTimestamp>(frame);
+    case Verb::get_leader_epochs: return obey<GetLeaderEpochs>(frame);
     case Verb::status: return obey<GetStatus>(frame);
     case Verb::release: return obey<Release>(frame);
     case Verb::commit_offsets: return obey<CommitOffsets>(frame);
@@ -50,6 +51,7 @@ void Connection::obey(const FrameBuffer::Frame& frame) {
     case Verb::text:
     case Verb::offsets:
     case Verb::groups:
+    case Verb::leader_epochs:
     case Verb::welcome:
     case Verb::ready:
     case Verb::topic_changed:
@@ -249,6 +251,10 @@ void Connection::obey(uint64_t request, Fetch message) {
 void Connection::obey(uint64_t request, FindTimestamp message) {
   engine_.find_timestamp(message.partition, message.timestamp,
                          answer_with<Timestamp, TimestampedOffset>(request));
+}
+
+void Connection::obey(uint64_t request, GetLeaderEpochs message) {
+  engine_.leader_epochs(message.partition, answer_with<LeaderEpochs, std::vector<EpochStart>>(request));
 }
 
 void Connection::obey(uint64_t request, GetStatus) { engine_.status(answer_with<Text, std::string>(request)); }

@@ -79,6 +79,8 @@ void write(Writer& w, const Checkpoint::PartitionState& p) {
     w.put(e.base.v), w.put(e.end.v), w.put(e.text.v), w.put(e.text_end.v), w.put(e.max_timestamp), w.put(e.bytes);
     w.put(e.object);
   }
+  w.put(static_cast<uint32_t>(s.epochs.size()));
+  for (const EpochStart& e : s.epochs) w.put(e.epoch), w.put(e.start.v);
 }
 
 Checkpoint::PartitionState read_partition(Reader& r, size_t objects) {
@@ -99,17 +101,46 @@ Checkpoint::PartitionState read_partition(Reader& r, size_t objects) {
     if (e.end <= e.base || e.text_end < e.text || e.object >= objects || !in_order || e.end > s.end) r.ok = false;
     s.extents.push_back(e);
   }
+  uint32_t epochs = r.count(4 + 8);
+  s.epochs.reserve(epochs);
+  for (uint32_t i = 0; i < epochs; i++) {
+    EpochStart e{r.get<int32_t>(), Offset(r.get<int64_t>())};
+    bool in_order = s.epochs.empty() || (s.epochs.back().epoch < e.epoch && s.epochs.back().start <= e.start);
+    if (e.epoch < 0 || !in_order || e.start > s.end) r.ok = false;
+    s.epochs.push_back(e);
+  }
   if (s.log_start > s.end || s.text_start > s.text_end) r.ok = false;
   return p;
 }
 
-Result<Checkpoint> decode_body(ByteSpan body, uint32_t version) {
+void write(Writer& w, const ProducerState& p) {
+  w.put(p.partition.v), w.put(p.id), w.put(p.epoch), w.put(static_cast<uint16_t>(p.batches.size()));
+  w.put(p.last_used.count());
+  for (const ProducerBatch& b : p.batches)
+    w.put(b.first_sequence), w.put(b.last_sequence), w.put(b.offset.v), w.put(b.timestamp);
+}
+
+ProducerState read_producer(Reader& r) {
+  ProducerState p;
+  p.partition = PartitionId(r.get<uint32_t>());
+  p.id = r.get<int64_t>(), p.epoch = r.get<int16_t>();
+  auto batches = r.get<uint16_t>();
+  p.last_used = WallMilliseconds(r.get<int64_t>());
+  if (p.id < 0 || batches == 0 || batches > kRememberedBatches) return r.ok = false, p;
+  for (uint16_t i = 0; i < batches; i++) {
+    ProducerBatch b{r.get<int32_t>(), r.get<int32_t>(), Offset(r.get<int64_t>()), r.get<int64_t>()};
+    if (b.first_sequence < 0 || b.last_sequence < 0 || b.offset < Offset(0)) r.ok = false;
+    p.batches.push_back(b);
+  }
+  return p;
+}
+
+Result<Checkpoint> decode_body(ByteSpan body) {
   Reader r(body);
   Checkpoint c;
   c.store = r.get<Uuid>();
   c.epoch = r.get<uint64_t>(), c.sequence = r.get<uint64_t>();
   c.log_from = {r.get<uint64_t>()}, c.control_end = Offset(r.get<int64_t>());
-  c.next_producer_id = r.get<int64_t>();
   c.next_topic = r.get<uint32_t>(), c.next_partition = r.get<uint32_t>();
   for (uint32_t n = r.count(4); n > 0 && r.ok; n--) {
     TRY_ASSIGN(ControlRecord record, decode_control_record(r.text()));
@@ -118,15 +149,16 @@ Result<Checkpoint> decode_body(ByteSpan body, uint32_t version) {
     c.topics.push_back(std::move(topic->topic));
   }
   for (uint32_t n = r.count(4 + 5 * 8 + 4); n > 0 && r.ok; n--) c.objects.push_back(read_object(r));
-  for (uint32_t n = r.count(4 + 5 * 8 + 4); n > 0 && r.ok; n--) {
+  for (uint32_t n = r.count(4 + 5 * 8 + 2 * 4); n > 0 && r.ok; n--) {
     c.partitions.push_back(read_partition(r, c.objects.size()));
     if (c.partitions.size() > 1 && c.partitions[c.partitions.size() - 2].id >= c.partitions.back().id) r.ok = false;
   }
-  for (uint32_t n = version >= 2 ? r.count(4) : 0; n > 0 && r.ok; n--) {
+  for (uint32_t n = r.count(4); n > 0 && r.ok; n--) {
     TRY_ASSIGN(auto record, decode_group_record(r.text()));
     if (!record) return fail(Errc::kCorrupt, "a checkpoint holds something else where a consumer group should be");
     c.groups.push_back(std::move(*record));
   }
+  for (uint32_t n = r.count(4 + 8 + 2 + 2 + 8 + 24); n > 0 && r.ok; n--) c.producers.push_back(read_producer(r));
   if (!r.ok || !r.at_end()) return fail(Errc::kCorrupt, "a checkpoint says what cannot be");
   return c;
 }
@@ -137,7 +169,7 @@ std::vector<std::byte> encode(const Checkpoint& c) {
   Writer w;
   w.put(kCheckpointMagic), w.put(kCheckpointVersion), w.put(uint32_t{0}), w.put(uint64_t{0});
   w.put(c.store), w.put(c.epoch), w.put(c.sequence), w.put(c.log_from.v), w.put(c.control_end.v);
-  w.put(c.next_producer_id), w.put(c.next_topic), w.put(c.next_partition);
+  w.put(c.next_topic), w.put(c.next_partition);
   w.put(static_cast<uint32_t>(c.topics.size()));
   for (const TopicInfo& t : c.topics) w.text(encode_topic(t));
   w.put(static_cast<uint32_t>(c.objects.size()));
@@ -146,6 +178,8 @@ std::vector<std::byte> encode(const Checkpoint& c) {
   for (const auto& p : c.partitions) write(w, p);
   w.put(static_cast<uint32_t>(c.groups.size()));
   for (const GroupRecord& g : c.groups) w.text(encode_group_record(g));
+  w.put(static_cast<uint32_t>(c.producers.size()));
+  for (const ProducerState& p : c.producers) write(w, p);
   uint64_t body = w.out.size() - kHeaderBytes;
   std::memcpy(w.out.data() + 16, &body, sizeof body);
   w.put(crc32c(w.out));
@@ -156,7 +190,7 @@ Result<Checkpoint> decode_checkpoint(ByteSpan bytes) {
   Reader r(bytes);
   if (r.get<uint64_t>() != kCheckpointMagic) return fail(Errc::kCorrupt, "this is not a checkpoint");
   auto version = r.get<uint32_t>();
-  if (version < 1 || version > kCheckpointVersion)
+  if (version != kCheckpointVersion)
     return fail(Errc::kUnsupported, "checkpoint version " + std::to_string(version) + " is not known");
   r.get<uint32_t>();
   auto body = r.get<uint64_t>();
@@ -164,7 +198,7 @@ Result<Checkpoint> decode_checkpoint(ByteSpan bytes) {
   uint32_t crc;
   std::memcpy(&crc, bytes.data() + bytes.size() - 4, sizeof crc);
   if (crc != crc32c(bytes.first(bytes.size() - 4))) return fail(Errc::kCorrupt, "a checkpoint fails its checksum");
-  return decode_body(bytes.subspan(kHeaderBytes, body), version);
+  return decode_body(bytes.subspan(kHeaderBytes, body));
 }
 
 }  // namespace topicfs

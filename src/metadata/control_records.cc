@@ -110,11 +110,6 @@ struct Encoder {
     o.put("size", r.object.size_bytes);
     o.put("footer_crc", uint64_t{r.object.footer_crc});
   }
-  void operator()(const ProducerIdsGiven& r) const {
-    Object o(w);
-    o.put("type", "producer-ids-given");
-    o.put("next", r.next);
-  }
   void operator()(const GroupRecord&) const {}  // has an encoder of its own
 };
 
@@ -225,8 +220,6 @@ Result<ControlRecord> decode_fields(Fields& f, std::string_view json) {
   } else if (type == "offloaded") {
     record = Offloaded{{f.text("key"), f.number("epoch"), f.number("sequence"), {f.number("from")}, {f.number("to")},
                         f.number("size"), f.number32("footer_crc")}};
-  } else if (type == "producer-ids-given") {
-    record = ProducerIdsGiven{static_cast<int64_t>(f.number("next", INT64_MAX))};
   } else if (f.problem().empty()) {
     TRY_ASSIGN(auto of_group, decode_group_record(json));
     if (of_group) return ControlRecord(std::move(*of_group));

@@ -48,12 +48,9 @@ struct OwnershipChanged {
 struct Offloaded {
   StoredObject object;
 };
-struct ProducerIdsGiven {
-  int64_t next = 0;                   ///< the first id that was never given
-};
 
 using ControlRecord = std::variant<TopicCreated, PartitionsAdded, TopicDeleted, SettingsChanged, OwnershipChanged,
-                                   Offloaded, ProducerIdsGiven, GroupRecord>;
+                                   Offloaded, GroupRecord>;
 
 std::string encode(const ControlRecord& record);
 /// kCorrupt if it is not such a record, kUnsupported if its type is not known.

@@ -22,6 +22,7 @@ struct SavedPartition {
   TextPosition text_start, text_end;
   WallMilliseconds modified{0};
   std::vector<Extent> extents;
+  std::vector<EpochStart> epochs;  ///< leader epochs, ascending
 };
 
 }  // namespace topicfs

@@ -31,6 +31,8 @@ bool is_transient(Errc code) {
     case Errc::kReadOnly:
     case Errc::kCancelled:
     case Errc::kDenied:
+    case Errc::kOutOfOrder:
+    case Errc::kStaleEpoch:
     case Errc::kClosed: return false;
   }
   return false;

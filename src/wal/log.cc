@@ -150,6 +150,15 @@ void Log::wait_durable(Completion<Appended> done, Appended value) {
   last.waiters.push_back({std::move(done), std::move(value)});
 }
 
+bool Log::wait_commit(uint64_t number, Completion<Appended>& done, const Appended& value) {
+  Commit* covering = has_open_ && open_.number == number ? &open_ : busy_ && in_flight_.number == number ? &in_flight_ : nullptr;
+  for (Commit& c : closed_)
+    if (c.number == number) covering = &c;
+  if (!covering) return false;
+  covering->waiters.push_back({std::move(done), value});
+  return true;
+}
+
 bool Log::all_durable() { return !has_open_ && closed_.empty() && !busy_; }
 
 // ---- committing

@@ -103,6 +103,8 @@ class Log final : private LogWrite {
   void note_end(EndMark& mark, PartitionId partition, Offset end) REQUIRES(mutex_);
   /// `done` is called with `value` when everything reserved so far is durable, or with kReadOnly.
   void wait_durable(Completion<Appended> done, Appended value) REQUIRES(mutex_);
+  /// The same for the commit of this number alone; false, and nothing is taken, if it is durable already.
+  bool wait_commit(uint64_t number, Completion<Appended>& done, const Appended& value) REQUIRES(mutex_);
   /// Something was reserved: starts a commit, or sees to it that one starts in time.
   void kick() REQUIRES(mutex_);
   /// True if nothing reserved is left to make durable.

@@ -40,6 +40,7 @@ struct MemoryEngine::Partition {
   TopicNumber topic;
   PartitionEnds ends;
   std::deque<std::shared_ptr<Batch>> batches;
+  std::vector<EpochStart> epochs;
   bool ever_written = false;
 };
 
@@ -423,6 +424,8 @@ void MemoryEngine::write(Partition& partition, WaitingAppend append) {
   partition.ever_written = true;
   Appended appended{batch->base, partition.ends.log_start, batch->text_end()};
   if (log_time) appended.log_append_time = now;
+  if (partition.epochs.empty() || partition.epochs.back().epoch < leader_epoch_)
+    partition.epochs.push_back({leader_epoch_, batch->base});
   partition.batches.push_back(std::move(batch));
 
   actions_.push_back([this, id = partition.id] {
@@ -652,11 +655,23 @@ void MemoryEngine::find_timestamp(PartitionId id, int64_t timestamp, Completion<
     for (auto& batch : partition->batches) {
       for (auto& record : batch->parsed.records) {
         TimestampedOffset here{batch->base + record.offset_delta, record.timestamp};
+        for (const EpochStart& e : partition->epochs)
+          if (e.start <= here.offset) here.leader_epoch = e.epoch;
         if (timestamp != kMaxTimestamp && here.timestamp >= timestamp) return here;
         if (timestamp == kMaxTimestamp && (best.offset.v < 0 || here.timestamp > best.timestamp)) best = here;
       }
     }
     return best;
+  }();
+  answer_now(std::move(done), std::move(outcome));
+}
+
+void MemoryEngine::leader_epochs(PartitionId id, Completion<std::vector<EpochStart>> done) {
+  auto outcome = [&]() -> Result<std::vector<EpochStart>> {
+    MutexLock lock(mutex_);
+    auto* partition = find(id);
+    if (!partition) return no_such_partition();
+    return partition->epochs;
   }();
   answer_now(std::move(done), std::move(outcome));
 }

@@ -3,6 +3,7 @@
 // objects, no time-outs of its own; tests say when the log is full, slow or broken.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -44,6 +45,8 @@ class MemoryEngine final : public Engine {
   /// The appends that wait for room end with kTimedOut, as after the append timeout.
   void time_out_waiting();
   size_t waiting_appends();
+  /// What is appended from now on is of this leader epoch, as after restarts.
+  void set_leader_epoch(int32_t epoch) { leader_epoch_ = epoch; }
   /// From now on every append and sync is answered kReadOnly, as after a failed write of the log.
   void poison();
   /// Retention: what is below `to` is gone. `to` is moved down to the start of a batch.
@@ -87,6 +90,8 @@ class MemoryEngine final : public Engine {
   void list_groups(std::string after, Completion<std::vector<StoredGroup>> done) override;
   void add_listener(EngineListener* listener) override;
   void remove_listener(EngineListener* listener) override;  ///< not from a listener's own call
+  void leader_epochs(PartitionId partition, Completion<std::vector<EpochStart>> done) override;
+  int32_t leader_epoch() override { return leader_epoch_; }
   Uuid store_id() override { return options_.store_id; }
   void status(Completion<std::string> done) override;
 
@@ -141,6 +146,7 @@ class MemoryEngine final : public Engine {
   uint32_t last_partition_ GUARDED_BY(mutex_) = 0;
   int64_t next_producer_id_ GUARDED_BY(mutex_) = 1000;
   MemoryGroups groups_ GUARDED_BY(mutex_);
+  std::atomic<int32_t> leader_epoch_ = 0;
 };
 
 }  // namespace topicfs::testing

@@ -23,21 +23,21 @@ std::set<std::string> wanted_names(Gateway& gateway, const DescribeTopicPartitio
   return names;
 }
 
-void describe(int32_t index, Response::Partition& out) {
+void describe(int32_t index, int32_t leader_epoch, Response::Partition& out) {
   out.partition_index = index;
   out.leader_id = kNodeId;
-  out.leader_epoch = kLeaderEpoch;
+  out.leader_epoch = leader_epoch;
   out.replica_nodes = out.isr_nodes = {kNodeId};
   out.eligible_leader_replicas.emplace();
   out.last_known_elr.emplace();
 }
 
 /// Up to `room` partitions of the topic from `first` on; answers where it stopped, or -1 at its end.
-int32_t describe(const TopicInfo& topic, int32_t first, int32_t room, Response::Topic& out) {
+int32_t describe(const TopicInfo& topic, int32_t leader_epoch, int32_t first, int32_t room, Response::Topic& out) {
   auto count = static_cast<int32_t>(topic.partitions.size());
   out.topic_id = topic.id;
   int32_t end = first < count ? first + std::min(room, count - first) : first;
-  for (int32_t i = first; i < end; i++) describe(i, out.partitions.emplace_back());
+  for (int32_t i = first; i < end; i++) describe(i, leader_epoch, out.partitions.emplace_back());
   return end < count ? end : -1;
 }
 
@@ -64,7 +64,7 @@ void handle(Gateway& gateway, CallPtr<DescribeTopicPartitionsRequest, DescribeTo
       continue;
     }
     int32_t first = request.cursor && request.cursor->topic_name == name ? request.cursor->partition_index : 0;
-    if (int32_t next = describe(*topic, first, room, out); next >= 0) {
+    if (int32_t next = describe(*topic, gateway.leader_epoch(), first, room, out); next >= 0) {
       response.next_cursor = {name, next};
       return;
     }

@@ -42,6 +42,8 @@ ErrorCode of_group(Errc code) {
     case Errc::kOutOfRange:
     case Errc::kCorrupt:
     case Errc::kUnsupported:
+    case Errc::kOutOfOrder:
+    case Errc::kStaleEpoch:
     case Errc::kDenied: return ErrorCode::kUnknownServerError;
   }
   return ErrorCode::kUnknownServerError;
@@ -79,6 +81,8 @@ ErrorCode error_code_of(const Error& error, Verb verb) {
     case Errc::kUnavailable:
     case Errc::kClosed: return ErrorCode::kNotLeaderOrFollower;
     case Errc::kDenied: return ErrorCode::kStorageError;
+    case Errc::kOutOfOrder: return ErrorCode::kOutOfOrderSequenceNumber;
+    case Errc::kStaleEpoch: return ErrorCode::kInvalidProducerEpoch;
   }
   return ErrorCode::kUnknownServerError;
 }
@@ -126,6 +130,8 @@ GroupError group_error_of(const Error& error) {
     case Errc::kOutOfRange:
     case Errc::kCorrupt:
     case Errc::kUnsupported:
+    case Errc::kOutOfOrder:
+    case Errc::kStaleEpoch:
     case Errc::kDenied: return GroupError::unknown_server_error;
   }
   return GroupError::unknown_server_error;

@@ -7,6 +7,7 @@
 #include "base/topic_settings.h"
 #include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
+#include "kafka/handlers/leader_epochs.h"
 #include "kafka/messages/fetch.h"
 
 namespace topicfs::kafka {
@@ -57,7 +58,7 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
     max_bytes_ = std::clamp(request.max_bytes, 0, kMaxFetchBytes);
     min_bytes_ = std::min(request.min_bytes, max_bytes_);
     if (request.max_wait_ms <= 0 || min_bytes_ <= 0 || slots_.empty()) answer_now_ = true;
-    begin_pass();
+    check_epochs();
   }
 
   void wake() override {
@@ -73,6 +74,7 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
     bool readable = false;
     bool issued = false;
     std::optional<Result<Fetched>> read;
+    std::optional<Result<std::vector<EpochStart>>> epochs = {};
   };
   enum class State { reading, parked, done };
 
@@ -104,8 +106,9 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
     }
     if (!is_sensible(call_->request)) return fail_slot(slot, ErrorCode::kInvalidRequest);
     if (cannot_decode(*topic)) return fail_slot(slot, ErrorCode::kUnsupportedCompressionType);
-    if (in.current_leader_epoch > kLeaderEpoch) return fail_slot(slot, ErrorCode::kUnknownLeaderEpoch);
-    if (in.last_fetched_epoch > kLeaderEpoch) return fail_slot(slot, ErrorCode::kOffsetOutOfRange);
+    ErrorCode fenced = check_leader_epoch(in.current_leader_epoch, gateway_.leader_epoch());
+    if (fenced != ErrorCode::kNone) return fail_slot(slot, fenced);
+    if (in.last_fetched_epoch > gateway_.leader_epoch()) return fail_slot(slot, ErrorCode::kOffsetOutOfRange);
     slot.id = topic->partitions[static_cast<size_t>(in.partition)].id;
     slot.readable = true;
   }
@@ -119,6 +122,44 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
     slot.readable = false;
     answer_now_ = true;
     refuse(*slot.out, code);
+  }
+
+  /// KIP-320: who has read records of an earlier epoch up to an offset that this epoch did not have, must hear where
+  /// it ended. Of the current epoch wanted() knows that; of others the engine is asked, once.
+  void check_epochs() {
+    outstanding_ = 1;  // this function's own part
+    for (Slot& slot : slots_) {
+      if (!slot.readable || slot.in->last_fetched_epoch < 0 || slot.in->last_fetched_epoch >= gateway_.leader_epoch()) continue;
+      outstanding_++;
+      gateway_.engine.leader_epochs(slot.id, [self = shared_from_this(), &slot](Result<std::vector<EpochStart>> epochs) {
+        slot.epochs.emplace(std::move(epochs));
+        if (--self->outstanding_ == 0) self->executor_.post([self] { self->judge_epochs(); });
+      });
+    }
+    if (--outstanding_ == 0) judge_epochs();
+  }
+
+  void judge_epochs() {
+    for (Slot& slot : slots_) {
+      if (!slot.epochs) continue;
+      auto ends = gateway_.engine.ends(slot.id);
+      if (!*slot.epochs || !ends) {
+        const Error& error = ends ? slot.epochs->error() : ends.error();
+        fail_slot(slot, error_code_of(error, Verb::read));
+        continue;
+      }
+      EpochEnd end = end_of_epoch(**slot.epochs, gateway_.leader_epoch(), *ends, slot.in->last_fetched_epoch);
+      if (end.epoch < slot.in->last_fetched_epoch || end.end_offset < slot.in->fetch_offset) diverge(slot, *ends, end);
+    }
+    begin_pass();
+  }
+
+  /// What the reader has beyond that end was lost; it truncates to there.
+  void diverge(Slot& slot, const PartitionEnds& ends, const EpochEnd& end) {
+    show_ends(*slot.out, ends);
+    slot.out->diverging_epoch = {end.epoch, end.end_offset};
+    slot.readable = false;
+    answer_now_ = true;
   }
 
   /// One look at all partitions, in order. Their reads are issued together as far as their limits
@@ -159,14 +200,8 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
     auto ends = gateway_.engine.ends(slot.id);
     if (!ends) return fail_slot(slot, error_code_of(ends.error(), Verb::read)), 0;
     Offset from(slot.in->fetch_offset);
-    if (slot.in->last_fetched_epoch == kLeaderEpoch && from > ends->durable_end) {
-      // KIP-320: what the reader has beyond the end was lost with a crash; it truncates to there.
-      show_ends(*slot.out, *ends);
-      slot.out->diverging_epoch = {kLeaderEpoch, ends->durable_end.v};
-      slot.readable = false;
-      answer_now_ = true;
-      return 0;
-    }
+    if (slot.in->last_fetched_epoch == gateway_.leader_epoch() && from > ends->durable_end)
+      return diverge(slot, *ends, {gateway_.leader_epoch(), ends->durable_end.v}), 0;
     if (from < ends->log_start || from > ends->visible_end)
       return fail_slot(slot, ErrorCode::kOffsetOutOfRange), 0;
     show_ends(*slot.out, *ends);

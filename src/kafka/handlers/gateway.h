@@ -15,7 +15,6 @@ namespace topicfs::kafka {
 
 /// There is one broker, and its leadership never moves.
 inline constexpr int32_t kNodeId = 0;
-inline constexpr int32_t kLeaderEpoch = 0;
 /// The most that one Fetch answers with (Kafka's fetch.max.bytes).
 inline constexpr int32_t kMaxFetchBytes = 55 << 20;
 /// What clients may do where nothing is forbidden, as bits (KIP-430).
@@ -56,6 +55,9 @@ class Gateway {
   Node node_for(const Peer& peer) const;
   /// True if a topic exists whose name differs from `name` only in '.' against '_'.
   bool name_collides(std::string_view name) const;
+
+  /// Of all partitions.
+  int32_t leader_epoch() const { return engine.leader_epoch(); }
 
   Engine& engine;
   const GatewaySettings options;

@@ -40,6 +40,8 @@ struct CreateTopicsRequest;
 struct CreateTopicsResponse;
 struct DeleteTopicsRequest;
 struct DeleteTopicsResponse;
+struct OffsetForLeaderEpochRequest;
+struct OffsetForLeaderEpochResponse;
 struct InitProducerIdRequest;
 struct InitProducerIdResponse;
 struct DescribeAclsRequest;
@@ -80,6 +82,7 @@ void handle(Gateway& gateway, CallPtr<ApiVersionsRequest, ApiVersionsResponse> c
 void handle(Gateway& gateway, CallPtr<CreateTopicsRequest, CreateTopicsResponse> call);
 void handle(Gateway& gateway, CallPtr<DeleteTopicsRequest, DeleteTopicsResponse> call);
 void handle(Gateway& gateway, CallPtr<InitProducerIdRequest, InitProducerIdResponse> call);
+void handle(Gateway& gateway, CallPtr<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse> call);
 void handle(Gateway& gateway, CallPtr<CreatePartitionsRequest, CreatePartitionsResponse> call);
 void handle(Gateway& gateway, CallPtr<DescribeAclsRequest, DescribeAclsResponse> call);
 void handle(Gateway& gateway, CallPtr<DescribeConfigsRequest, DescribeConfigsResponse> call);

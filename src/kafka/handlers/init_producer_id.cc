@@ -14,7 +14,8 @@ void handle(Gateway& gateway, CallPtr<InitProducerIdRequest, InitProducerIdRespo
   };
   if (request.transactional_id && request.transactional_id->empty()) return refuse(ErrorCode::kInvalidRequest);
   if (request.transactional_id) return refuse(ErrorCode::kUnsupportedVersion);
-  if ((request.producer_id < 0) != (request.producer_epoch < 0)) return refuse(ErrorCode::kInvalidRequest);
+  // Who has an id already wants another one (KIP-360); it has none only if it says so twice.
+  if ((request.producer_id == -1) != (request.producer_epoch == -1)) return refuse(ErrorCode::kInvalidRequest);
   gateway.engine.allocate_producer_ids(1, [call](Result<int64_t> id) {
     if (id) {
       call->response.producer_id = *id;

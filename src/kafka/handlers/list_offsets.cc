@@ -3,6 +3,7 @@
 
 #include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
+#include "kafka/handlers/leader_epochs.h"
 #include "kafka/messages/list_offsets.h"
 
 namespace topicfs::kafka {
@@ -19,16 +20,23 @@ constexpr int16_t kMaxTimestampVersion = 7, kEarliestLocalVersion = 8, kLatestTi
 
 void refuse(Out& out, ErrorCode code) { out.error_code = code_of(code); }
 
-void found(Out& out, int64_t offset, int64_t timestamp) {
+void found(Out& out, int64_t offset, int64_t timestamp, int32_t leader_epoch) {
   out.offset = offset;
   out.timestamp = timestamp;
-  if (offset >= 0) out.leader_epoch = kLeaderEpoch;
+  out.leader_epoch = leader_epoch;
 }
 
 void search(Gateway& gateway, const OffsetsCall& call, PartitionId id, int64_t timestamp, Out& out) {
   gateway.engine.find_timestamp(id, timestamp, [call, &out](Result<TimestampedOffset> record) {
     if (!record) return refuse(out, error_code_of(record.error(), Verb::read));
-    found(out, record->offset.v, record->offset.v < 0 ? -1 : record->timestamp);
+    if (record->offset.v >= 0) found(out, record->offset.v, record->timestamp, record->leader_epoch);
+  });
+}
+
+void find_start(Gateway& gateway, const OffsetsCall& call, PartitionId id, Offset start, Out& out) {
+  gateway.engine.leader_epochs(id, [&gateway, call, start, &out](Result<std::vector<EpochStart>> epochs) {
+    if (!epochs) return refuse(out, error_code_of(epochs.error(), Verb::read));
+    found(out, start.v, -1, epoch_at(*epochs, gateway.leader_epoch(), start));
   });
 }
 
@@ -45,14 +53,16 @@ void answer(Gateway& gateway, const OffsetsCall& call, const TopicPtr& topic, co
   int8_t level = call->request.isolation_level;
   if (level != kReadUncommitted && level != kReadCommitted) return refuse(out, ErrorCode::kInvalidRequest);
   if (!is_known(in.timestamp, call->version())) return refuse(out, ErrorCode::kUnsupportedVersion);
-  if (in.current_leader_epoch > kLeaderEpoch) return refuse(out, ErrorCode::kUnknownLeaderEpoch);
+  ErrorCode fenced = check_leader_epoch(in.current_leader_epoch, gateway.leader_epoch());
+  if (fenced != ErrorCode::kNone) return refuse(out, fenced);
   PartitionId id = topic->partitions[static_cast<size_t>(in.partition_index)].id;
   if (in.timestamp >= 0) return search(gateway, call, id, in.timestamp, out);
   if (in.timestamp == kMaxTimestamp) return search(gateway, call, id, Engine::kMaxTimestamp, out);
-  if (in.timestamp == kLatestTiered) return found(out, -1, -1);
+  if (in.timestamp == kLatestTiered) return;  // nothing is tiered, to Kafka's eyes
   auto ends = gateway.engine.ends(id);
   if (!ends) return refuse(out, error_code_of(ends.error(), Verb::read));
-  found(out, in.timestamp == kLatest ? ends->durable_end.v : ends->log_start.v, -1);
+  if (in.timestamp == kLatest) return found(out, ends->durable_end.v, -1, gateway.leader_epoch());
+  find_start(gateway, call, id, ends->log_start, out);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using Topic = MetadataResponse::Topic;
 
 constexpr int16_t kFirstNullableTopics = 1, kFirstByIdVersion = 12, kFirstAutoCreateField = 4;
 
-void describe(const TopicInfo& topic, bool with_operations, Topic& out) {
+void describe(const Gateway& gateway, const TopicInfo& topic, bool with_operations, Topic& out) {
   out.error_code = 0;
   out.name = topic.name;
   out.topic_id = topic.id;
@@ -26,7 +26,7 @@ void describe(const TopicInfo& topic, bool with_operations, Topic& out) {
     auto& p = out.partitions[i];
     p.partition_index = static_cast<int32_t>(i);
     p.leader_id = kNodeId;
-    p.leader_epoch = kLeaderEpoch;
+    p.leader_epoch = gateway.leader_epoch();
     p.replica_nodes = {kNodeId};
     p.isr_nodes = {kNodeId};
   }
@@ -40,10 +40,10 @@ void create(Gateway& gateway, const MetadataCall& call, Topic& out) {
   topic.partitions = gateway.options.default_partitions;
   bool with_operations = call->request.include_topic_authorized_operations;
   gateway.engine.create_topic(std::move(topic), [&gateway, call, &out, with_operations](Result<TopicPtr> made) {
-    if (made) return describe(**made, with_operations, out);
+    if (made) return describe(gateway, **made, with_operations, out);
     // Another client may have been faster.
     if (TopicPtr there = gateway.engine.find_topic(*out.name); made.error().code == Errc::kExists && there)
-      return describe(*there, with_operations, out);
+      return describe(gateway, *there, with_operations, out);
     LOG_WARNING("cannot create topic {} for {}: {}", *out.name, call->sink->peer().client_address,
                 made.error().message());
     refuse(out, error_code_of(made.error(), Verb::catalog));
@@ -52,7 +52,7 @@ void create(Gateway& gateway, const MetadataCall& call, Topic& out) {
 
 void answer_name(Gateway& gateway, const MetadataCall& call, Topic& out) {
   bool with_operations = call->request.include_topic_authorized_operations;
-  if (TopicPtr topic = gateway.engine.find_topic(*out.name)) return describe(*topic, with_operations, out);
+  if (TopicPtr topic = gateway.engine.find_topic(*out.name)) return describe(gateway, *topic, with_operations, out);
   if (!is_valid_topic_name(*out.name)) return refuse(out, ErrorCode::kInvalidTopicException);
   bool allowed = call->version() < kFirstAutoCreateField || call->request.allow_auto_topic_creation;
   if (!allowed || !gateway.options.auto_create_topics || gateway.name_collides(*out.name))
@@ -63,7 +63,7 @@ void answer_name(Gateway& gateway, const MetadataCall& call, Topic& out) {
 void answer_id(Gateway& gateway, const MetadataCall& call, const Uuid& id, Topic& out) {
   out.topic_id = id;
   TopicPtr topic = gateway.engine.find_topic(id);
-  if (topic) return describe(*topic, call->request.include_topic_authorized_operations, out);
+  if (topic) return describe(gateway, *topic, call->request.include_topic_authorized_operations, out);
   out.name.reset();
   refuse(out, ErrorCode::kUnknownTopicId);
 }
@@ -72,7 +72,7 @@ void answer_all(Gateway& gateway, const MetadataCall& call) {
   auto topics = gateway.engine.list_topics();
   call->response.topics.resize(topics.size());
   for (size_t i = 0; i < topics.size(); i++)
-    describe(*topics[i], call->request.include_topic_authorized_operations, call->response.topics[i]);
+    describe(gateway, *topics[i], call->request.include_topic_authorized_operations, call->response.topics[i]);
 }
 
 /// Versions 10 and 11 have a field for the id, which no broker ever served (KIP-516).

@@ -29,6 +29,7 @@
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_delete.h"
 #include "kafka/messages/offset_fetch.h"
+#include "kafka/messages/offset_for_leader_epoch.h"
 #include "kafka/messages/produce.h"
 #include "kafka/messages/sync_group.h"
 
@@ -78,6 +79,7 @@ using Apis = ApiList<Api<ProduceRequest, ProduceResponse>,
                      Api<DescribeConfigsRequest, DescribeConfigsResponse>,
                      Api<AlterConfigsRequest, AlterConfigsResponse>,
                      Api<DescribeLogDirsRequest, DescribeLogDirsResponse>,
+                     Api<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse>,
                      Api<CreatePartitionsRequest, CreatePartitionsResponse>,
                      Api<DeleteGroupsRequest, DeleteGroupsResponse>,
                      Api<OffsetDeleteRequest, OffsetDeleteResponse>,

@@ -80,6 +80,10 @@ class RingEngine final : public Engine {
   }
   void add_listener(EngineListener* listener) override { catalog_.add_listener(listener); }
   void remove_listener(EngineListener* listener) override { catalog_.remove_listener(listener); }
+  void leader_epochs(PartitionId partition, Completion<std::vector<EpochStart>> done) override {
+    catalog_.leader_epochs(partition, std::move(done));
+  }
+  int32_t leader_epoch() override { return catalog_.leader_epoch(); }
   Uuid store_id() override { return catalog_.store_id(); }
   void status(Completion<std::string> done) override { catalog_.status(std::move(done)); }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "dump/dump.h"
+#include "metadata/checkpoint.h"
 #include "unit/engine/engine_fixture.h"
 
 using namespace topicfs;
@@ -137,9 +138,19 @@ TEST_CASE("a checkpoint prints topics, objects and extents") {
   CHECK(d.has("\"name\":\"orders\""));
   CHECK(d.has("object  key objects/0000000000000001-0000000000000001"));
   CHECK(d.has("extent  offset 0  end_offset 6"));
+  CHECK(d.has("leader_epoch  epoch 0  start 0"));
   std::vector<std::byte> bytes = left.files.contents("/data/checkpoint");
   bytes[40] ^= std::byte{1};
   CHECK(dumped(bytes).outcome.error().code == Errc::kCorrupt);
+}
+
+TEST_CASE("a checkpoint prints producers and what they sent last") {
+  Checkpoint c;
+  c.producers = {{PartitionId(3), 4'294'967'296, 1, WallMilliseconds(5000), {{0, 9, Offset(70), 4999}}}};
+  Dumped d = dumped(encode(c));
+  REQUIRE(d.outcome);
+  CHECK(d.has("producer  partition 3  id 4294967296  epoch 1  last_used 5000"));
+  CHECK(d.has("batch  first_sequence 0  last_sequence 9  offset 70  timestamp 4999"));
 }
 
 TEST_CASE("what is none of topicfs's files is refused, and a closed output ends the dump") {

@@ -24,7 +24,7 @@ std::vector<std::byte> framed(uint64_t request, const Message& message) {
 }
 
 TEST_CASE("frames look as the grammar says") {
-  CHECK(hex(framed(0, Hello{})) == "06000000" "01" "000000" "0000000000000000" "54464331" "0200");
+  CHECK(hex(framed(0, Hello{})) == "06000000" "01" "000000" "0000000000000000" "54464331" "0300");
   AppendBatch append{PartitionId(7), {Ack::buffered, Wait::no}, 0x1000, 61};
   CHECK(hex(framed(0x0102030405060708, append)) ==
         "12000000" "09" "000000" "0807060504030201" "07000000" "00" "01" "0010000000000000" "3d000000");

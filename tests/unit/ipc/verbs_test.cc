@@ -53,6 +53,10 @@ TEST_CASE("errors come back as they are") {
   CHECK(full.error().code == Errc::kNoSpace);
   CHECK(full.error().sys_errno == ENOSPC);
   CHECK(full.error().what == "the disk is full");
+  for (Errc code : {Errc::kOutOfOrder, Errc::kStaleEpoch}) {
+    door.engine.fail_next_append({code, 0, "producer 7"});
+    CHECK(door.append(id, "x\n").error().code == code);
+  }
   std::map<std::string, std::optional<std::string>> huge{{"retention.ms", std::string(2 << 20, 'x')}};
   auto large = await<TopicPtr>([&](auto d) { door.client->change_settings(topic->id, huge, std::move(d)); });
   CHECK(large.error().code == Errc::kTooLarge);
@@ -77,7 +81,11 @@ TEST_CASE("what is appended is read, as text and as batches, and the ends are se
   CHECK(fetched->batches.size == batch.size());
   CHECK(testing::base_offset_of(fetched->batches.pieces[0]) == Offset(3));
   CHECK(fetched->ends.durable_end == Offset(5));
+  auto epochs = await<std::vector<EpochStart>>([&](auto d) { door.client->leader_epochs(id, std::move(d)); });
+  CHECK(*epochs == std::vector<EpochStart>{{0, Offset(0)}});
+  CHECK(door.client->leader_epoch() == door.engine.leader_epoch());
   auto found = await<TimestampedOffset>([&](auto d) { door.client->find_timestamp(id, -3, std::move(d)); });
+  CHECK(found->leader_epoch == 0);
   CHECK(found->offset == Offset(0));
   CHECK(await<void>([&](auto d) { door.client->sync(id, std::move(d)); }));
   auto first = await<int64_t>([&](auto d) { door.client->allocate_producer_ids(10, std::move(d)); });

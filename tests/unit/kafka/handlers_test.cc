@@ -134,6 +134,18 @@ TEST_CASE("Produce refuses what is not one batch for a partition that exists") {
   CHECK(error(std::move(transactional)) == 35);
 }
 
+TEST_CASE("a producer's batch out of order, or of an old epoch, is refused with the code that its client acts on") {
+  HandlerKit kit;
+  kit.make_topic("t");
+  auto batch = HandlerKit::batch({"a"});
+  auto error = [&](Errc code) {
+    kit.engine.fail_next_append({code, 0, "producer 7"});
+    return error_of(kit.answer<ProduceResponse>(produce("t", 0, batch), 8));
+  };
+  CHECK(error(Errc::kOutOfOrder) == 45);
+  CHECK(error(Errc::kStaleEpoch) == 47);
+}
+
 TEST_CASE("acks=0 answers nothing, and ends the connection on an error") {
   HandlerKit kit;
   kit.make_topic("t");
@@ -242,7 +254,9 @@ TEST_CASE("producer ids are given once") {
   request.transactional_id.reset();
   int64_t first = kit.answer<InitProducerIdResponse>(request, 4).producer_id;
   CHECK(kit.answer<InitProducerIdResponse>(request, 4).producer_id > first);
-  request.producer_id = 5;  // without an epoch
+  request.producer_id = 5, request.producer_epoch = 0;  // wants another one
+  CHECK(kit.answer<InitProducerIdResponse>(request, 4).producer_id > first + 1);
+  request.producer_epoch = -1;
   CHECK(kit.answer<InitProducerIdResponse>(request, 4).error_code == 42);
   request.producer_id = -1, request.transactional_id = "t";
   CHECK(kit.answer<InitProducerIdResponse>(request, 4).error_code == 35);
