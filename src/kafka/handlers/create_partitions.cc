@@ -39,7 +39,8 @@ void answer(Gateway& gateway, const GrowCall& call, const In& in, Out& out) {
   if (in.count > kMaxPartitionsPerTopic)
     return refuse(out, ErrorCode::kInvalidPartitions, "at most 100000 partitions");
   if (!check_assignments(in, in.count - now, out) || call->request.validate_only) return;
-  Ownership ownership = topic->partitions.empty() ? NewTopic{}.partition_ownership : topic->partitions.back().ownership;
+  Ownership ownership =
+      topic->partitions.empty() ? gateway.new_topic({}, 0).partition_ownership : topic->partitions.back().ownership;
   gateway.engine.add_partitions(topic->id, in.count, ownership, [call, &out](Result<TopicPtr> grown) {
     if (grown) return;
     ErrorCode code = grown.error().code == Errc::kExists ? ErrorCode::kInvalidPartitions

@@ -112,8 +112,7 @@ void handle(Gateway& gateway, CreateCall call) {
       refuse(out, ErrorCode::kPolicyViolation, "make at most 10000 topics at a time");
       continue;
     }
-    NewTopic topic;
-    topic.name = in.name;
+    NewTopic topic = gateway.new_topic(in.name, 0);
     if (!check_name(gateway, in, out) || !check_counts(in, out) ||
         !check_settings(in, topic, out))
       continue;

@@ -7,7 +7,7 @@ namespace topicfs::kafka {
 
 void handle(Gateway&, CallPtr<DescribeAclsRequest, DescribeAclsResponse> call) {
   call->response.error_code = code_of(ErrorCode::kSecurityDisabled);
-  call->response.error_message = "there are no access control lists: whoever reaches the address may do everything";
+  call->response.error_message = kNoAccessControl;
 }
 
 template std::unique_ptr<Exchange> new_call<DescribeAclsRequest, DescribeAclsResponse>(const RequestHeader&);

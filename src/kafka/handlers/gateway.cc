@@ -36,6 +36,14 @@ Node Gateway::node_for(const Peer& peer) const {
           options.advertised_port == 0 ? peer.local_port : options.advertised_port};
 }
 
+NewTopic Gateway::new_topic(std::string name, int32_t partitions) const {
+  NewTopic topic;
+  topic.name = std::move(name);
+  topic.partitions = partitions;
+  for (Ownership* owner : {&topic.ownership, &topic.partition_ownership}) owner->uid = options.uid, owner->gid = options.gid;
+  return topic;
+}
+
 bool Gateway::name_collides(std::string_view name) const {
   if (name.find_first_of("._") == std::string_view::npos) return false;
   auto topics = engine.list_topics();

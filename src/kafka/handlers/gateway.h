@@ -21,6 +21,8 @@ inline constexpr int32_t kMaxFetchBytes = 55 << 20;
 inline constexpr int32_t kAllTopicOperations = 0x0df8;
 inline constexpr int32_t kAllClusterOperations = 0x1fa0;
 inline constexpr int32_t kAllGroupOperations = 0x0d48;
+inline constexpr std::string_view kNoAccessControl =
+    "there are no access control lists: whoever reaches the address may do everything";
 
 struct GatewaySettings {
   std::string data_dir;  ///< for clients that ask where the data is; empty: not told
@@ -31,6 +33,7 @@ struct GatewaySettings {
   int32_t default_partitions = 1;
   size_t max_fetch_sessions = 1000;
   GroupSettings groups;
+  uint32_t uid = 0, gid = 0;  ///< owner of topics that clients make
 };
 
 struct Node {
@@ -53,6 +56,8 @@ class Gateway {
 
   /// This broker, as a client at `peer` reaches it.
   Node node_for(const Peer& peer) const;
+  /// A topic that a client makes: its files belong to who runs the gateway, as those of mkdir belong to its caller.
+  NewTopic new_topic(std::string name, int32_t partitions) const;
   /// True if a topic exists whose name differs from `name` only in '.' against '_'.
   bool name_collides(std::string_view name) const;
 

@@ -35,9 +35,7 @@ void describe(const Gateway& gateway, const TopicInfo& topic, bool with_operatio
 void refuse(Topic& out, ErrorCode code) { out.error_code = code_of(code); }
 
 void create(Gateway& gateway, const MetadataCall& call, Topic& out) {
-  NewTopic topic;
-  topic.name = *out.name;
-  topic.partitions = gateway.options.default_partitions;
+  NewTopic topic = gateway.new_topic(*out.name, gateway.options.default_partitions);
   bool with_operations = call->request.include_topic_authorized_operations;
   gateway.engine.create_topic(std::move(topic), [&gateway, call, &out, with_operations](Result<TopicPtr> made) {
     if (made) return describe(gateway, **made, with_operations, out);

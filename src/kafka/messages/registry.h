@@ -6,9 +6,11 @@
 
 #include "kafka/messages/alter_configs.h"
 #include "kafka/messages/api_versions.h"
+#include "kafka/messages/create_acls.h"
 #include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
+#include "kafka/messages/delete_acls.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/describe_acls.h"
 #include "kafka/messages/describe_cluster.h"
@@ -16,6 +18,7 @@
 #include "kafka/messages/describe_groups.h"
 #include "kafka/messages/describe_log_dirs.h"
 #include "kafka/messages/describe_topic_partitions.h"
+#include "kafka/messages/elect_leaders.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/heartbeat.h"
@@ -25,6 +28,7 @@
 #include "kafka/messages/leave_group.h"
 #include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
+#include "kafka/messages/list_partition_reassignments.h"
 #include "kafka/messages/metadata.h"
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_delete.h"
@@ -76,6 +80,8 @@ using Apis = ApiList<Api<ProduceRequest, ProduceResponse>,
                      Api<DeleteTopicsRequest, DeleteTopicsResponse>,
                      Api<InitProducerIdRequest, InitProducerIdResponse>,
                      Api<DescribeAclsRequest, DescribeAclsResponse>,
+                     Api<CreateAclsRequest, CreateAclsResponse>,
+                     Api<DeleteAclsRequest, DeleteAclsResponse>,
                      Api<DescribeConfigsRequest, DescribeConfigsResponse>,
                      Api<AlterConfigsRequest, AlterConfigsResponse>,
                      Api<DescribeLogDirsRequest, DescribeLogDirsResponse>,
@@ -83,7 +89,9 @@ using Apis = ApiList<Api<ProduceRequest, ProduceResponse>,
                      Api<CreatePartitionsRequest, CreatePartitionsResponse>,
                      Api<DeleteGroupsRequest, DeleteGroupsResponse>,
                      Api<OffsetDeleteRequest, OffsetDeleteResponse>,
+                     Api<ElectLeadersRequest, ElectLeadersResponse>,
                      Api<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>,
+                     Api<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>,
                      Api<DescribeClusterRequest, DescribeClusterResponse>,
                      Api<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>>;
 

@@ -66,6 +66,7 @@ struct Serving {
 kafka::ServerOptions server_options(const std::string& data_dir, const KafkaOptions& options) {
   kafka::ServerOptions server;
   server.gateway.data_dir = data_dir;
+  server.gateway.uid = ::geteuid(), server.gateway.gid = ::getegid();
   server.host = options.listen->host;
   server.port = options.listen->port;
   server.max_connections = options.max_connections;

@@ -55,6 +55,7 @@ enum class ErrorCode : int16_t {
   kMemberIdRequired = 79,
   kGroupMaxSizeReached = 81,
   kFencedInstanceId = 82,
+  kElectionNotNeeded = 84,
   kGroupSubscribedToTopic = 86,
   kInvalidRecord = 87,
   kThrottlingQuotaExceeded = 89,

@@ -86,7 +86,40 @@ TEST_CASE("DescribeLogDirs tells what partitions retain, of those that exist, an
   CHECK(ask({{}}).topics.empty());
 }
 
-TEST_CASE("DescribeAcls says that there is no access control") {
+TEST_CASE("requests about access control say that there is none") {
   HandlerKit kit;
   CHECK(kit.answer<DescribeAclsResponse>(DescribeAclsRequest{}, 3).error_code == 54);
+  CreateAclsRequest create;
+  create.creations.resize(2);
+  auto created = kit.answer<CreateAclsResponse>(create, 3).results;
+  REQUIRE(created.size() == 2);
+  CHECK(created[1].error_code == 54);
+  DeleteAclsRequest remove;
+  remove.filters.resize(1);
+  auto removed = kit.answer<DeleteAclsResponse>(remove, 3).results;
+  REQUIRE(removed.size() == 1);
+  CHECK(removed[0].error_code == 54);
+}
+
+TEST_CASE("no partition ever needs an election, and none moves") {
+  HandlerKit kit;
+  kit.make_topic("a", 2);
+  auto elect = [&](int8_t type, std::string topic, int32_t partition) {
+    ElectLeadersRequest r;
+    r.election_type = type;
+    r.topics->push_back({std::move(topic), {partition}});
+    return kit.answer<ElectLeadersResponse>(std::move(r), 2).topics.at(0).partitions.at(0).error_code;
+  };
+  CHECK(elect(0, "a", 1) == 84);
+  CHECK(elect(1, "a", 1) == 84);
+  CHECK(elect(0, "a", 2) == 3);
+  CHECK(elect(0, "a", -1) == 3);
+  CHECK(elect(0, "nosuch", 0) == 3);
+  CHECK(elect(7, "a", 1) == 42);
+  ElectLeadersRequest all;
+  all.topics.reset();
+  CHECK(kit.answer<ElectLeadersResponse>(all, 2).topics.empty());
+  auto moving = kit.answer<ListPartitionReassignmentsResponse>(ListPartitionReassignmentsRequest{}, 0);
+  CHECK(moving.error_code == 0);
+  CHECK(moving.topics.empty());
 }

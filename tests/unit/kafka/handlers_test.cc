@@ -49,6 +49,22 @@ TEST_CASE("Metadata creates a topic when the client, the options and the name al
   CHECK(strict.answer<MetadataResponse>(about({"x"}, true), 9).topics.at(0).error_code == 3);
 }
 
+TEST_CASE("topics that clients make belong to who runs the gateway") {
+  GatewaySettings user;
+  user.uid = 1000, user.gid = 100;
+  HandlerKit kit(user);
+  CreateTopicsRequest create;
+  create.topics.push_back({"made", 1, 1, {}, {}});
+  kit.answer<CreateTopicsResponse>(std::move(create), 7);
+  kit.answer<MetadataResponse>(about({"named"}, true), 9);
+  for (auto name : {"made", "named"}) {
+    TopicPtr topic = kit.engine.find_topic(name);
+    REQUIRE(topic);
+    CHECK(topic->ownership == Ownership{1000, 100, 0755});
+    CHECK(topic->partitions.at(0).ownership == Ownership{1000, 100, 0644});
+  }
+}
+
 TEST_CASE("Metadata of version 0 takes an empty list for all topics, later ones for none") {
   HandlerKit kit;
   kit.make_topic("t");
