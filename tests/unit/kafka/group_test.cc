@@ -170,6 +170,15 @@ TEST_CASE("a member without heartbeats is out when its session is over; commits 
   CHECK(kit.joined[again].members.size() == 1);
 }
 
+TEST_CASE("a member that dies right after it has joined is out when its session is over") {
+  GroupKit kit;
+  CHECK(kit.joined[kit.join(kit.request())].error == none);
+  kit.advance(seconds(9));
+  CHECK(kit.state() == "CompletingRebalance");
+  kit.advance(seconds(1));
+  CHECK(kit.state() == "Empty");
+}
+
 TEST_CASE("a member that waits for an answer is alive, however short its session") {
   GroupKit kit;
   std::string a = kit.lone_member();
