@@ -8,6 +8,7 @@ gateway is killed under them, and so is the daemon.
 See kafka_test.py, whose machinery this is.
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -267,6 +268,26 @@ def case_a_stable_group_does_not_notice_that_the_gateway_is_killed(place):
         wait_values([c], expected("third"))
 
 
+def case_a_gateway_that_is_killed_in_the_middle_of_rebalances_delays_them(place):
+    place.need_mount()
+    make_topic(place, "middle")
+    append(place, "middle", "x")
+
+    def rebalances():
+        return place.daemon.log_text().count("group middle: rebalances")
+
+    with contextlib.ExitStack() as members:
+        joined = []
+        for i in range(3):
+            seen = rebalances()
+            joined.append(members.enter_context(member("confluent_kafka", place.broker, "middle", "middle")))
+            wait_until(lambda seen=seen: rebalances() > seen, LIMIT_S, f"rebalance {i}")
+            os.kill(gateway_of(place.daemon), signal.SIGKILL)
+        wait_shared(joined)
+        append(place, "middle", "y")
+        wait_until(lambda: set(expected("x", "y")) <= {v for m in joined for v in m.values()}, LIMIT_S, "all values")
+
+
 def case_a_stable_group_goes_on_after_a_crash_of_the_daemon(place):
     place.need_mount()
     make_topic(place, "daemon")
@@ -292,7 +313,8 @@ def gateway_of(daemon):
                 head, tail = f.read().rsplit(")", 1)
         except OSError:
             continue
-        if int(tail.split()[1]) == daemon.pid and "(topicfs-kafka" in head:
+        state, parent = tail.split()[:2]
+        if int(parent) == daemon.pid and state != "Z" and "(topicfs-kafka" in head:
             return int(entry)
     raise AssertionError("the daemon has no gateway")
 
