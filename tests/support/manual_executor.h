@@ -58,6 +58,21 @@ class ManualExecutor final : public Executor, public Clock {
 
   /// Run one task that is due. False if there is none.
   bool step() { return run_one_before(now()); }
+  /// Run the next task, whenever it is due, moving time forward to it. False if there is none.
+  bool run_next() { return run_one_before(MonotonicTime::max()); }
+  /// Forget every task, as the end of a process does.
+  void drop_tasks() {
+    std::map<std::pair<MonotonicTime, TimerId>, Task> dropped;  // destroyed after the lock is released
+    MutexLock lock(mutex_);
+    dropped.swap(tasks_);
+    when_.clear();
+    lock.unlock();
+  }
+  /// The wall clock is set, forward or back; the monotonic one does not notice.
+  void jump_wall(WallMilliseconds by) {
+    MutexLock lock(mutex_);
+    wall_offset_ += by;
+  }
 
   /// Run what is due now, and what that posts, until nothing is. Answers how many tasks ran.
   uint64_t run_until_idle() {
@@ -122,7 +137,7 @@ class ManualExecutor final : public Executor, public Clock {
 
   Mutex mutex_;
   MonotonicTime now_ GUARDED_BY(mutex_);
-  const WallMilliseconds wall_offset_;
+  WallMilliseconds wall_offset_ GUARDED_BY(mutex_);
   TimerId last_id_ GUARDED_BY(mutex_) = 0;
   std::map<std::pair<MonotonicTime, TimerId>, Task> tasks_ GUARDED_BY(mutex_);
   std::unordered_map<TimerId, MonotonicTime> when_ GUARDED_BY(mutex_);

@@ -4,8 +4,89 @@
 #include <cstring>
 
 namespace topicfs::testing {
+namespace {
 
 constexpr size_t kSector = 512;
+
+Error no_power() { return {Errc::kIo, 5, "the power is off"}; }
+
+bool is_dsync(SyncMethod method) {
+  return method == SyncMethod::direct_dsync || method == SyncMethod::buffered_dsync;
+}
+
+std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+}  // namespace
+
+// ---- one file's images
+
+void MemoryFileSystem::Node::put(uint64_t position, ByteSpan bytes) {
+  if (bytes.empty()) return;
+  if (written.size() < position + bytes.size()) {
+    written.resize(position + bytes.size());
+    sectors.resize((written.size() + kSector - 1) / kSector, Sector::clean);
+  }
+  std::memcpy(written.data() + position, bytes.data(), bytes.size());
+  for (uint64_t s = position / kSector; s <= (position + bytes.size() - 1) / kSector; s++) {
+    if (sectors[s] == Sector::clean) unsynced.push_back(static_cast<uint32_t>(s));
+    sectors[s] = Sector::written;
+  }
+}
+
+void MemoryFileSystem::Node::make_durable(uint32_t sector) {
+  size_t at = sector * kSector, n = std::min(kSector, written.size() - at);
+  if (durable.size() < at + n) durable.resize(at + n);
+  std::memcpy(durable.data() + at, written.data() + at, n);
+}
+
+void MemoryFileSystem::Node::sync() {
+  durable.resize(std::max(durable.size(), written.size()));
+  for (uint32_t s : unsynced) {
+    if (sectors[s] != Sector::written) continue;
+    make_durable(s);
+    sectors[s] = Sector::clean;
+  }
+  forget_clean();
+}
+
+void MemoryFileSystem::Node::sync(uint64_t from, uint64_t to) {
+  for (uint64_t s = from / kSector; s <= (to - 1) / kSector; s++) {
+    make_durable(static_cast<uint32_t>(s));
+    sectors[s] = Sector::clean;
+  }
+  forget_clean();
+}
+
+void MemoryFileSystem::Node::forget_clean() {
+  std::erase_if(unsynced, [this](uint32_t s) { return sectors[s] == Sector::clean; });
+  if (unsynced.empty()) lied = false;
+}
+
+void MemoryFileSystem::Node::lose_unsynced() {
+  for (uint32_t s : unsynced) sectors[s] = Sector::forgotten;
+}
+
+void MemoryFileSystem::Node::see_lost(uint64_t position, MutableByteSpan into) const {
+  for (uint32_t s : unsynced) {
+    if (sectors[s] != Sector::forgotten) continue;
+    for (uint64_t at = std::max(position, s * kSector); at < std::min(position + into.size(), (s + 1) * kSector); at++)
+      into[at - position] = at < durable.size() ? durable[at] : std::byte{0};
+  }
+}
+
+void MemoryFileSystem::Node::crash(const Keep& keep) {
+  if (keep) {
+    for (uint32_t s : unsynced)
+      if (sectors[s] != Sector::clean && keep()) make_durable(s);
+    if (durable.size() < written.size() && keep()) durable.resize(written.size());
+  }
+  written = durable;
+  sectors.assign((written.size() + kSector - 1) / kSector, Sector::clean);
+  unsynced.clear();
+  lied = false;
+}
+
+// ---- open files and locks
 
 class MemoryFile final : public File {
  public:
@@ -14,30 +95,30 @@ class MemoryFile final : public File {
 
   Result<size_t> read_at(uint64_t position, MutableByteSpan into) override {
     MutexLock l(fs_.mutex_);
+    if (DiskFate fate = fs_.decide(DiskOperation::read, path_); !fate.error.what.empty())
+      return tl::unexpected<Error>(fate.error);
     const auto& bytes = node_->written;
     if (position >= bytes.size()) return size_t{0};
     size_t n = std::min<size_t>(into.size(), bytes.size() - position);
     std::memcpy(into.data(), bytes.data() + position, n);
+    if (method_ == SyncMethod::direct || method_ == SyncMethod::direct_dsync) node_->see_lost(position, into.first(n));
     return n;
   }
 
   Result<void> write_at(uint64_t position, const std::vector<ByteSpan>& pieces) override {
-    MutexLock l(fs_.mutex_);
-    if (fs_.failures_ > 0 && path_.find(fs_.failing_) != std::string::npos) {
-      fs_.failures_--;
-      return tl::unexpected<Error>(fs_.failure_);
-    }
-    for (ByteSpan p : pieces) {
-      put(node_->written, position, p);
-      if (method_ == SyncMethod::direct_dsync || method_ == SyncMethod::buffered_dsync) put(node_->durable, position, p);
-      position += p.size();
-    }
-    return {};
+    return fs_.write(*node_, path_, method_, position, pieces);
   }
 
   Result<void> sync() override {
     MutexLock l(fs_.mutex_);
-    node_->durable = node_->written;
+    DiskFate fate = fs_.decide(DiskOperation::sync, path_);
+    if (!fate.error.what.empty()) {
+      if (fate.effect == DiskFate::Effect::some) node_->lose_unsynced();
+      return tl::unexpected<Error>(fate.error);
+    }
+    if (is_dsync(method_)) return {};  // its writes were
+    if (fate.effect == DiskFate::Effect::all) node_->sync();
+    else if (!node_->unsynced.empty()) node_->lied = true;
     return {};
   }
 
@@ -47,11 +128,6 @@ class MemoryFile final : public File {
   }
 
  private:
-  static void put(std::vector<std::byte>& image, uint64_t position, ByteSpan bytes) {
-    if (image.size() < position + bytes.size()) image.resize(position + bytes.size());
-    std::memcpy(image.data() + position, bytes.data(), bytes.size());
-  }
-
   MemoryFileSystem& fs_;
   MemoryFileSystem::NodePtr node_;
   std::string path_;
@@ -71,21 +147,65 @@ class MemoryLock final : public FileLock {
   std::string path_;
 };
 
+// ---- faults
+
+DiskFate MemoryFileSystem::decide(DiskOperation operation, std::string_view path, SyncMethod method) {
+  operations_++;
+  if (power_left_) {
+    if (*power_left_ == 0) return {no_power(), DiskFate::Effect::none};
+    if (--*power_left_ == 0) return {no_power(), DiskFate::Effect::some};
+  }
+  return faults_ ? faults_({operation, path, method}) : DiskFate{};
+}
+
+Result<void> MemoryFileSystem::write(Node& node, const std::string& path, SyncMethod method, uint64_t position,
+                                     const std::vector<ByteSpan>& pieces) {
+  MutexLock l(mutex_);
+  DiskFate fate = decide(DiskOperation::write, path);
+  if (failures_ > 0 && path.find(failing_) != std::string::npos) {
+    failures_--;
+    fate = {failure_, DiskFate::Effect::none};
+  }
+  bool failed = !fate.error.what.empty();
+  bool lies = !failed && fate.effect != DiskFate::Effect::all && is_dsync(method);
+  for (ByteSpan p : pieces) {
+    while (!p.empty()) {
+      // If it fails, to the end of the sector that `position` is in, so that each sector can be decided on.
+      size_t n = failed ? std::min(p.size(), kSector - position % kSector) : p.size();
+      if (!failed || (fate.effect == DiskFate::Effect::some && coin_ && coin_())) {
+        node.put(position, p.first(n));
+        if (is_dsync(method) && !lies) node.sync(position, position + n);
+      }
+      p = p.subspan(n);
+      position += n;
+    }
+  }
+  if (failed) return tl::unexpected<Error>(fate.error);
+  if (lies) node.lied = true;
+  return {};
+}
+
 void MemoryFileSystem::crash(Keep keep) {
   MutexLock l(mutex_);
+  if (keep) {
+    std::map<std::string, NodePtr> after;
+    std::set<std::string> all;
+    for (auto* from : {&names_, &durable_names_})
+      for (auto& [path, node] : *from) all.insert(path);
+    for (const std::string& path : all) {
+      auto now = names_.find(path), before = durable_names_.find(path);
+      bool same = now != names_.end() && before != durable_names_.end() && now->second == before->second;
+      auto& chosen = !same && keep() ? now : before;
+      if (chosen != names_.end() && chosen != durable_names_.end()) after[path] = chosen->second;
+    }
+    durable_names_ = std::move(after);
+  }
   names_ = durable_names_;
   locks_.clear();
-  for (auto& [path, node] : names_) {
-    if (keep) {
-      node->durable.resize(std::max(node->durable.size(), node->written.size()));
-      for (size_t at = 0; at < node->written.size(); at += kSector) {
-        size_t n = std::min(kSector, node->written.size() - at);
-        if (std::memcmp(node->written.data() + at, node->durable.data() + at, n) != 0 && keep())
-          std::memcpy(node->durable.data() + at, node->written.data() + at, n);
-      }
-    }
-    node->written = node->durable;
-  }
+  power_left_.reset();
+  std::set<Node*> done;
+  for (auto& [path, node] : names_)
+    if (done.insert(node.get()).second) node->crash(keep);
 }
 
 void MemoryFileSystem::fail_writes(std::string part, Error error, int count) {
@@ -98,11 +218,42 @@ void MemoryFileSystem::fail_new_files(std::string part, Error error) {
   unmakeable_ = std::move(part), cannot_make_ = std::move(error);
 }
 
+void MemoryFileSystem::set_faults(Faults faults, Keep coin) {
+  MutexLock l(mutex_);
+  faults_ = std::move(faults);
+  coin_ = std::move(coin);
+}
+
+void MemoryFileSystem::cut_power_after(uint64_t operations) {
+  MutexLock l(mutex_);
+  power_left_ = operations;
+}
+
+void MemoryFileSystem::restore_power() {
+  MutexLock l(mutex_);
+  power_left_.reset();
+}
+
+bool MemoryFileSystem::has_power() {
+  MutexLock l(mutex_);
+  return !power_left_ || *power_left_ > 0;
+}
+
+uint64_t MemoryFileSystem::operations() {
+  MutexLock l(mutex_);
+  return operations_;
+}
+
+bool MemoryFileSystem::has_lied() {
+  MutexLock l(mutex_);
+  return std::any_of(names_.begin(), names_.end(), [](auto& n) { return n.second->lied; });
+}
+
 void MemoryFileSystem::damage(const std::string& path, uint64_t position) {
   MutexLock l(mutex_);
   Node& n = *names_.at(path);
   n.written.at(position) ^= std::byte{1};
-  n.durable.at(position) ^= std::byte{1};
+  if (position < n.durable.size()) n.durable[position] ^= std::byte{1};
 }
 
 std::vector<std::string> MemoryFileSystem::paths() {
@@ -117,8 +268,23 @@ std::vector<std::byte> MemoryFileSystem::contents(const std::string& path) {
   return names_.at(path)->written;
 }
 
+void MemoryFileSystem::wipe() {
+  MutexLock l(mutex_);
+  names_.clear();
+  durable_names_.clear();
+  locks_.clear();
+  power_left_.reset();
+}
+
+// ---- the seam
+
+#define TOPICFS_TAKE_FATE(...)                                     \
+  if (DiskFate fate = decide(__VA_ARGS__); !fate.error.what.empty()) \
+  return tl::unexpected<Error>(fate.error)
+
 Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path, OpenMode mode, SyncMethod method) {
   MutexLock l(mutex_);
+  TOPICFS_TAKE_FATE(DiskOperation::open, path, method);
   auto it = names_.find(path);
   if (mode == OpenMode::create) {
     if (it != names_.end()) return fail(Errc::kExists, path + " exists");
@@ -131,6 +297,7 @@ Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path, Op
 
 Result<std::vector<std::string>> MemoryFileSystem::list(const std::string& directory) {
   MutexLock l(mutex_);
+  TOPICFS_TAKE_FATE(DiskOperation::list, directory);
   std::vector<std::string> names;
   std::string prefix = directory + "/";
   for (auto& [path, node] : names_)
@@ -143,6 +310,7 @@ Result<void> MemoryFileSystem::make_directories(const std::string&) { return {};
 
 Result<void> MemoryFileSystem::rename(const std::string& from, const std::string& to) {
   MutexLock l(mutex_);
+  TOPICFS_TAKE_FATE(DiskOperation::rename, from);
   auto it = names_.find(from);
   if (it == names_.end()) return fail(Errc::kNotFound, "no file " + from);
   names_[to] = it->second;
@@ -152,24 +320,29 @@ Result<void> MemoryFileSystem::rename(const std::string& from, const std::string
 
 Result<void> MemoryFileSystem::remove(const std::string& path) {
   MutexLock l(mutex_);
+  TOPICFS_TAKE_FATE(DiskOperation::remove, path);
   if (names_.erase(path) == 0) return fail(Errc::kNotFound, "no file " + path);
   return {};
 }
 
 Result<void> MemoryFileSystem::sync_directory(const std::string& directory) {
   MutexLock l(mutex_);
-  std::string prefix = directory + "/";
-  std::erase_if(durable_names_, [&](auto& n) { return n.first.starts_with(prefix) && !names_.contains(n.first); });
+  TOPICFS_TAKE_FATE(DiskOperation::sync_directory, directory);
+  std::erase_if(durable_names_, [&](auto& n) { return directory_of(n.first) == directory && !names_.contains(n.first); });
   for (auto& [path, node] : names_)
-    if (path.starts_with(prefix)) durable_names_[path] = node;
+    if (directory_of(path) == directory) durable_names_[path] = node;
   return {};
 }
+
+#undef TOPICFS_TAKE_FATE
 
 Result<std::unique_ptr<FileLock>> MemoryFileSystem::lock(const std::string& path) {
   MutexLock l(mutex_);
   if (!locks_.insert(path).second) return fail(Errc::kBusy, path + " is held");
   return std::make_unique<MemoryLock>(*this, path);
 }
+
+// ---- the log's device
 
 void ManualLogDevice::submit(LogWrite& write) {
   executor_.post([this, &write] {

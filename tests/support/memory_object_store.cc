@@ -7,6 +7,25 @@
 #include "object/object_key.h"
 
 namespace topicfs {
+namespace {
+
+MemoryBucket::Bytes join(const std::vector<ByteSpan>& pieces) {
+  auto bytes = std::make_shared<std::vector<std::byte>>();
+  for (ByteSpan piece : pieces) bytes->insert(bytes->end(), piece.begin(), piece.end());
+  return bytes;
+}
+
+/// False, changing nothing, if there is such an object and it is not to be replaced.
+bool store_in(MemoryBucket& bucket, const std::string& key, const MemoryBucket::Bytes& bytes, Overwrite overwrite) {
+  MutexLock lock(bucket.mutex);
+  auto found = bucket.objects.find(key);
+  if (found != bucket.objects.end() && overwrite == Overwrite::refuse) return false;
+  if (bucket.on_change) bucket.on_change(key, found == bucket.objects.end() ? nullptr : found->second, bytes);
+  bucket.objects[key] = bytes;
+  return true;
+}
+
+}  // namespace
 
 using Contents = std::shared_ptr<const std::vector<std::byte>>;
 
@@ -25,7 +44,13 @@ struct MemoryObjectStore::State {
   StoreCounters counters GUARDED_BY(mutex);
   /// Called with nullptr to run, or with the reason not to.
   using Operation = UniqueFunction<void(const Error*)>;
-  std::map<uint64_t, Operation> pending GUARDED_BY(mutex);
+  struct Pending {
+    Operation operation;
+    std::string key;
+    std::vector<ByteSpan> put;  ///< of an unconditional PUT
+  };
+  std::map<uint64_t, Pending> pending GUARDED_BY(mutex);
+  bool killed GUARDED_BY(mutex) = false;
 
   Fate decide(Verb verb, std::string_view key) REQUIRES(mutex) {
     if (auto f = failing.find(verb); f != failing.end() && f->second.second > 0) {
@@ -38,22 +63,33 @@ struct MemoryObjectStore::State {
 
   /// Do `work` (which answers a Result<T>) in a task, under the fate that is decided now.
   template <class T, class Work>
-  static void submit(const std::shared_ptr<State>& state, Verb verb, std::string_view key, Completion<T> done,
-                     Work work) {
+  static void submit(const std::shared_ptr<State>& state, Verb verb, const std::string& key, Completion<T> done,
+                     Work work, std::vector<ByteSpan> put = {}) {
     MutexLock lock(state->mutex);
+    if (state->killed) return;
     Fate fate = state->decide(verb, key);
     uint64_t number = state->requests++;
     auto latency = fate.latency;
-    state->pending.emplace(number, [s = state.get(), fate = std::move(fate), done = std::move(done),
-                                    work = std::move(work)](const Error* closed) mutable {
+    auto operation = [s = state.get(), fate = std::move(fate), done = std::move(done),
+                      work = std::move(work)](const Error* closed) mutable {
       if (closed) return done(tl::unexpected<Error>(*closed));
       bool failed = !fate.error.what.empty();
       if (failed && fate.effect == Fate::Effect::none) return s->answer_error(done, std::move(fate.error));
       Result<T> outcome = work(*s);
       if (failed) return s->answer_error(done, std::move(fate.error));
       if (!outcome) return s->answer_error(done, std::move(outcome.error()));
+      if constexpr (std::is_same_v<T, ObjectBytes>) {
+        if (fate.garbled) {
+          std::vector<std::byte> bytes(outcome->bytes.begin(), outcome->bytes.end());
+          bytes[bytes.size() / 3] ^= std::byte{4};
+          outcome = ObjectBytes(std::move(bytes), outcome->object_size);
+        }
+      } else if constexpr (!std::is_void_v<T>) {
+        outcome->resize(outcome->size() - std::min(outcome->size(), fate.hidden_keys));
+      }
       done(std::move(outcome));
-    });
+    };
+    state->pending.emplace(number, Pending{std::move(operation), key, std::move(put)});
     lock.unlock();
     Task task = [weak = std::weak_ptr<State>(state), number] {
       if (auto alive = weak.lock()) alive->run(number);
@@ -75,7 +111,7 @@ struct MemoryObjectStore::State {
     MutexLock lock(mutex);
     auto found = pending.find(number);
     if (found == pending.end()) return;
-    Operation operation = std::move(found->second);
+    Operation operation = std::move(found->second.operation);
     pending.erase(found);
     lock.unlock();
     operation(nullptr);
@@ -101,13 +137,30 @@ MemoryObjectStore::MemoryObjectStore(Executor& executor, Clock& clock, std::shar
                                      bucket ? std::move(bucket) : std::make_shared<MemoryBucket>())) {}
 
 MemoryObjectStore::~MemoryObjectStore() {
-  std::map<uint64_t, State::Operation> pending;
+  std::map<uint64_t, State::Pending> pending;
   {
     MutexLock lock(state_->mutex);
     pending.swap(state_->pending);
   }
   Error closed{Errc::kClosed, 0, "the object store is closing"};
-  for (auto& [number, operation] : pending) operation(&closed);
+  for (auto& [number, p] : pending) p.operation(&closed);
+}
+
+std::vector<MemoryObjectStore::LatePut> MemoryObjectStore::kill() {
+  std::map<uint64_t, State::Pending> pending;  // ends after the lock is released: requests own what they like
+  {
+    MutexLock lock(state_->mutex);
+    state_->killed = true;
+    pending.swap(state_->pending);
+  }
+  std::vector<LatePut> late;
+  for (auto& [number, p] : pending)
+    if (!p.put.empty()) late.push_back({p.key, join(p.put)});
+  return late;
+}
+
+void MemoryObjectStore::arrive(MemoryBucket& bucket, const LatePut& put) {
+  store_in(bucket, put.key, put.bytes, Overwrite::allow);
 }
 
 void MemoryObjectStore::set_faults(Faults faults) {
@@ -144,11 +197,10 @@ bool MemoryObjectStore::contains(std::string_view key) const {
 
 void MemoryObjectStore::put(std::string key, std::vector<ByteSpan> pieces, Overwrite overwrite,
                             Completion<void> done) {
-  auto work = [key, pieces = std::move(pieces), overwrite](State& s) -> Result<void> {
+  auto work = [key, pieces, overwrite](State& s) -> Result<void> {
     TRY(check_object_key(key));
     // The pieces are read as late as the seam allows, so that a caller who lets go of them early is caught.
-    auto bytes = std::make_shared<std::vector<std::byte>>();
-    for (ByteSpan piece : pieces) bytes->insert(bytes->end(), piece.begin(), piece.end());
+    MemoryBucket::Bytes bytes = join(pieces);
     bool conditional = false;
     {
       MutexLock lock(s.mutex);
@@ -158,13 +210,11 @@ void MemoryObjectStore::put(std::string key, std::vector<ByteSpan> pieces, Overw
     }
     if (overwrite == Overwrite::refuse && !conditional)
       return fail(Errc::kUnsupported, "memory: has no conditional PUT");
-    MutexLock lock(s.bucket->mutex);
-    if (overwrite == Overwrite::refuse && s.bucket->objects.count(key))
-      return fail(Errc::kExists, "memory:" + key + " exists");
-    s.bucket->objects[key] = std::move(bytes);
+    if (!store_in(*s.bucket, key, bytes, overwrite)) return fail(Errc::kExists, "memory:" + key + " exists");
     return {};
   };
-  State::submit<void>(state_, Verb::put, key, std::move(done), std::move(work));
+  std::vector<ByteSpan> late = overwrite == Overwrite::allow ? std::move(pieces) : std::vector<ByteSpan>();
+  State::submit<void>(state_, Verb::put, key, std::move(done), std::move(work), std::move(late));
 }
 
 void MemoryObjectStore::get(std::string key, ObjectRange range, Completion<ObjectBytes> done) {
@@ -213,7 +263,10 @@ void MemoryObjectStore::remove(std::string key, Completion<void> done) {
   auto work = [key](State& s) -> Result<void> {
     s.count([&](StoreCounters& c) { c.deletes++; });
     MutexLock lock(s.bucket->mutex);
-    s.bucket->objects.erase(key);
+    auto found = s.bucket->objects.find(key);
+    if (found == s.bucket->objects.end()) return {};
+    if (s.bucket->on_change) s.bucket->on_change(key, found->second, nullptr);
+    s.bucket->objects.erase(found);
     return {};
   };
   State::submit<void>(state_, Verb::remove, key, std::move(done), std::move(work));

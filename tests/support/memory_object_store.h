@@ -6,6 +6,9 @@
 //   fails after the effect      the response was lost; the object is there, or is gone
 //   damaged bytes               `damage` flips a bit of a stored object
 //   slow                        latency of each request
+//   lagging lists               the newest keys of a listing are left out
+//   garbled answers             a GET brings bytes of which one bit is wrong
+//   the client dies             `kill`: nothing is answered any more; PUTs that were on their way may come late
 //
 // The contents outlive the store object when the test holds them (`contents`), as a bucket
 // outlives a process.
@@ -26,7 +29,10 @@ namespace topicfs {
 /// The bucket: keys and bytes. Used by one or more MemoryObjectStores, from any thread.
 struct MemoryBucket {
   Mutex mutex;
-  std::map<std::string, std::shared_ptr<const std::vector<std::byte>>, std::less<>> objects GUARDED_BY(mutex);
+  using Bytes = std::shared_ptr<const std::vector<std::byte>>;
+  std::map<std::string, Bytes, std::less<>> objects GUARDED_BY(mutex);
+  /// Told of each PUT and DELETE just before its effect; `before` and `after` are null where there is no object.
+  std::function<void(const std::string& key, const Bytes& before, const Bytes& after)> on_change GUARDED_BY(mutex);
 };
 
 class MemoryObjectStore final : public ObjectStore {
@@ -42,12 +48,24 @@ class MemoryObjectStore final : public ObjectStore {
     std::chrono::nanoseconds latency{0};
     Error error{};  ///< an empty `what` means success
     Effect effect = Effect::happens;
+    size_t hidden_keys = 0;  ///< of a listing's end
+    bool garbled = false;    ///< of a GET
   };
   using Faults = std::function<Fate(const Request&)>;
 
   MemoryObjectStore(Executor& executor, Clock& clock, std::shared_ptr<MemoryBucket> bucket = nullptr);
   /// Requests that have not run are answered kClosed, without effect, before this returns.
   ~MemoryObjectStore() override;
+
+  struct LatePut {
+    std::string key;
+    MemoryBucket::Bytes bytes;
+  };
+  /// The client's process ends here: no request is answered, now or later. Those PUTs without a condition that were
+  /// on their way, as bytes, for a test to bring about when it likes, or not.
+  std::vector<LatePut> kill();
+  /// A PUT of a dead client arrives.
+  static void arrive(MemoryBucket& bucket, const LatePut& put);
 
   /// Asked once for each request, when it is made. An empty function: all succeed at once.
   void set_faults(Faults faults);

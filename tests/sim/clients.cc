@@ -1,0 +1,301 @@
+// What clients do with data: writers through both doors, readers through both doors.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "sim/simulation.h"
+#include "support/batches.h"
+
+namespace topicfs::sim {
+namespace {
+
+/// Text of about `size` bytes in lines, the last of which may be unfinished; some binary.
+std::string random_text(SeededRandom& r, size_t size, uint64_t order) {
+  std::string text = fmt::format("<{}>", order);
+  size_t line = r.between(1, 400);
+  while (text.size() < size) {
+    if (r.below(line) == 0) text += '\n';
+    else text.append(std::min<size_t>(line, size - text.size()), static_cast<char>(r.percent(2) ? r.below(256) : 'a' + r.below(26)));
+  }
+  if (r.percent(80)) text += '\n';
+  return text;
+}
+
+void cut_into_lines(ModelAppend& a) {
+  for (size_t i = 0; i < a.text.size(); i++)
+    if (a.text[i] == '\n') a.line_ends.push_back(static_cast<uint32_t>(i + 1));
+  if (a.line_ends.empty() || a.line_ends.back() != a.text.size()) a.line_ends.push_back(static_cast<uint32_t>(a.text.size()));
+}
+
+size_t random_size(SeededRandom& r) {
+  if (r.percent(80)) return r.between(1, 200);
+  if (r.percent(70)) return r.between(200, 20'000);
+  return r.percent(70) ? r.between(16'000, 80'000) : r.between(80'000, 700'000);
+}
+
+}  // namespace
+
+PartitionModel* Simulation::find(PartitionId id) {
+  for (Topic& t : topics_)
+    for (PartitionModel& p : t.partitions)
+      if (p.id == id) return &p;
+  return nullptr;
+}
+
+PartitionModel* Simulation::pick(SeededRandom& r) {
+  if (!machine_.is_up()) return nullptr;
+  size_t first = r.below(topics_.size());
+  for (size_t i = 0; i < topics_.size(); i++) {
+    Topic& t = topics_[(first + i) % topics_.size()];
+    if (t.is_there() && !t.partitions.empty()) return &t.partitions[r.below(t.partitions.size())];
+  }
+  return nullptr;
+}
+
+// ---- writers
+
+void Simulation::append_text(SeededRandom& r) {
+  PartitionModel* p = pick(r);
+  if (!p) return;
+  ModelAppend a;
+  a.order = next_order_++;
+  a.text = random_text(r, random_size(r), a.order);
+  cut_into_lines(a);
+  std::string text = a.text;
+  append(*p, std::move(a), as_byte_span(text), r);
+}
+
+void Simulation::append_batch(SeededRandom& r) {
+  PartitionModel* p = pick(r);
+  if (!p) return;
+  ModelAppend a;
+  a.order = next_order_++;
+  std::vector<testing::TestRecord> records;
+  size_t size = random_size(r), count = r.between(1, 20);
+  for (size_t i = 0; i < count; i++) {
+    testing::TestRecord record;
+    if (!r.percent(10)) record.value = random_text(r, r.below(2 * size / count + 1), a.order);
+    if (r.coin()) record.key = fmt::format("key {}", r.below(10));
+    if (r.percent(10)) record.headers.push_back({"header", "value"});
+    a.text += record.value.value_or("") + "\n";
+    a.line_ends.push_back(static_cast<uint32_t>(a.text.size()));
+    records.push_back(std::move(record));
+  }
+  a.batch = testing::encode_batch(records, static_cast<Codec>(r.below(5)));
+  std::string batch = a.batch;
+  append(*p, std::move(a), as_byte_span(batch), r);
+}
+
+void Simulation::append(PartitionModel& p, ModelAppend a, ByteSpan bytes, SeededRandom& r) {
+  AppendOptions options{r.percent(60) ? Ack::durable : Ack::buffered, r.percent(90) ? Wait::yes : Wait::no};
+  uint64_t order = a.order, life = machine_.life();
+  bool is_batch = !a.batch.empty(), unfinished = a.text.back() != '\n';
+  PartitionId id = p.id;
+  p.add(std::move(a));
+  auto answered = std::make_shared<bool>(false);
+  auto done = [this, id, order, life, answered, ack = options.ack](Result<Appended> result) {
+    *answered = true;
+    if (machine_.life() == life && machine_.has_power()) on_append(id, order, ack, std::move(result));
+  };
+  RequestId request = 0;
+  if (is_batch) {
+    request = machine_.engine().append_batch(id, bytes, options, done);
+  } else {
+    size_t cut = r.below(bytes.size() + 1);
+    ByteSpan pieces[] = {bytes.first(cut), bytes.subspan(cut)};
+    request = machine_.engine().append_text(id, pieces, unfinished ? LastLine::unfinished : LastLine::complete, options, done);
+  }
+  note(fmt::format("append {} to {}{}{}", order, id.v, is_batch ? " batch" : "", options.ack == Ack::durable ? " durable" : ""));
+  if (request) waiting_.emplace_back(order, request);
+  else if (!*answered) p.find(order)->placed = true;
+}
+
+void Simulation::on_append(PartitionId id, uint64_t order, Ack ack, Result<Appended> result) {
+  PartitionModel* p = find(id);
+  if (!p) return;  // its topic is gone
+  note(fmt::format("answer {} {}", order, result ? result->base_offset.v : -1));
+  if (result) {
+    check(p->check_answer(order, *result));
+    if (ack == Ack::durable) durable_floor_ = std::max(durable_floor_, order);
+    return;
+  }
+  switch (result.error().code) {
+    case Errc::kReadOnly: poisoned_ = true; return;  // it may be there or not
+    case Errc::kClosed: return;
+    case Errc::kTimedOut:
+    case Errc::kCancelled:
+    case Errc::kWouldBlock:
+    case Errc::kFull:
+    case Errc::kTooLarge:
+    case Errc::kNotFound: return p->remove(order);
+    default: return fail(fmt::format("append {}: {}", order, result.error().message()));
+  }
+}
+
+void Simulation::sync(SeededRandom& r) {
+  PartitionModel* p = pick(r);
+  if (!p) return;
+  // The log has appends in the order of their calls: what is durable is all up to the last that has a place.
+  Offset placed = p->placed_end();
+  uint64_t life = machine_.life();
+  PartitionId id = p->id;
+  machine_.engine().sync(id, [this, life, id, placed](Result<void> result) {
+    if (machine_.life() != life || !machine_.has_power()) return;
+    if (!result) {
+      poisoned_ |= result.error().code == Errc::kReadOnly;
+      return;
+    }
+    PartitionModel* synced = find(id);
+    if (synced) synced->durable_seen = std::max(synced->durable_seen, placed);
+  });
+}
+
+void Simulation::cancel(SeededRandom& r) {
+  if (waiting_.empty() || !machine_.is_up()) return;
+  size_t i = r.below(waiting_.size());
+  RequestId request = waiting_[i].second;
+  waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(i));
+  machine_.engine().cancel(request);
+}
+
+// ---- readers
+
+/// Whether a reader may be told this now.
+bool Simulation::may_fail(const Error& error) {
+  if (!machine_.has_power()) return true;
+  switch (error.code) {
+    case Errc::kUnavailable: return true;
+    case Errc::kClosed: return stopping_;
+    case Errc::kIo:
+    case Errc::kNoSpace: return disk_failed_;
+    case Errc::kCorrupt: return damaged_ || !weather_.is_fine();
+    case Errc::kFull: return true;
+    case Errc::kReadOnly: return poisoned_ = true;
+    default: return false;
+  }
+}
+
+void Simulation::read_text(SeededRandom& r) {
+  PartitionModel* p = pick(r);
+  if (!p) return;
+  auto ends = machine_.engine().ends(p->id);
+  if (!ends) return;  // being deleted
+  check(p->check_ends(*ends));
+  TextPosition from = ends->text_start + static_cast<int64_t>(r.below(static_cast<uint64_t>(ends->text_end - ends->text_start) + 1));
+  uint64_t life = machine_.life();
+  PartitionId id = p->id;
+  machine_.engine().read_text(id, from, r.between(1, 100'000), [this, id, from, life](Result<TextRead> read) {
+    PartitionModel* q = find(id);
+    if (machine_.life() != life || !machine_.has_power() || !q) return;
+    if (!read && !may_fail(read.error())) return fail("read_text: " + read.error().message());
+    if (!read) return;
+    std::string text;
+    for (ByteSpan piece : read->text.pieces) text += as_text(piece);
+    check(q->check_text(from, text));
+  });
+}
+
+void Simulation::fetch(SeededRandom& r) {
+  PartitionModel* p = pick(r);
+  if (!p) return;
+  auto ends = machine_.engine().ends(p->id);
+  if (!ends) return;
+  check(p->check_ends(*ends));
+  Offset from = ends->log_start + static_cast<int64_t>(r.below(static_cast<uint64_t>(ends->durable_end - ends->log_start) + 1));
+  uint64_t life = machine_.life();
+  PartitionId id = p->id;
+  machine_.engine().fetch(id, from, r.between(1, 100'000), [this, id, from, life](Result<Fetched> fetched) {
+    PartitionModel* q = find(id);
+    if (machine_.life() != life || !machine_.has_power() || !q) return;
+    if (!fetched && !may_fail(fetched.error())) return fail("fetch: " + fetched.error().message());
+    if (!fetched) return;
+    std::vector<std::byte> bytes;
+    for (ByteSpan piece : fetched->batches.pieces) bytes.insert(bytes.end(), piece.begin(), piece.end());
+    Offset end;
+    check(q->check_batches(from, bytes, end));
+    if (end > fetched->ends.durable_end)
+      fail(fmt::format("partition {}: a fetch brought offsets up to {}, the durable end is {}", id.v, end.v,
+                       fetched->ends.durable_end.v));
+  });
+}
+
+/// The whole file. False if it could not be read to its end, which may be.
+bool Simulation::read_all(PartitionModel& p, SeededRandom& r) {
+  auto ends = machine_.engine().ends(p.id);
+  if (!ends) return false;
+  check(p.check_ends(*ends));
+  TextPosition at = ends->text_start;
+  int failures = 0;
+  while (at < ends->text_end && outcome_.failure.empty()) {
+    auto answer = std::make_shared<std::optional<Result<TextRead>>>();
+    machine_.engine().read_text(p.id, at, r.percent(80) ? 1 << 20 : r.between(1, 5000),
+                                [answer](Result<TextRead> read) { *answer = std::move(read); });
+    uint64_t life = machine_.life();
+    if (!drive_until([&] { return answer->has_value(); })) {
+      if (machine_.life() == life) fail("a read is never answered");
+      return false;
+    }
+    Result<TextRead>& read = **answer;
+    if (!read && !may_fail(read.error())) fail(fmt::format("reading partition {} at {}: {}", p.id.v, at.v, read.error().message()));
+    if (!read && ++failures > 3) return false;
+    if (!read) continue;
+    std::string text;
+    for (ByteSpan piece : read->text.pieces) text += as_text(piece);
+    if (text.empty()) return fail(fmt::format("partition {} has no text at {}, and ends at {}", p.id.v, at.v, ends->text_end.v)), false;
+    check(p.check_text(at, text));
+    at += static_cast<int64_t>(text.size());
+  }
+  return true;
+}
+
+bool Simulation::fetch_all(PartitionModel& p, SeededRandom& r) {
+  auto ends = machine_.engine().ends(p.id);
+  if (!ends) return false;
+  Offset at = ends->log_start;
+  int failures = 0;
+  while (at < ends->durable_end && outcome_.failure.empty()) {
+    auto answer = std::make_shared<std::optional<Result<Fetched>>>();
+    machine_.engine().fetch(p.id, at, r.percent(80) ? 1 << 20 : r.between(1, 5000),
+                            [answer](Result<Fetched> fetched) { *answer = std::move(fetched); });
+    uint64_t life = machine_.life();
+    if (!drive_until([&] { return answer->has_value(); })) {
+      if (machine_.life() == life) fail("a fetch is never answered");
+      return false;
+    }
+    Result<Fetched>& fetched = **answer;
+    if (!fetched && !may_fail(fetched.error())) fail(fmt::format("fetching partition {} at {}: {}", p.id.v, at.v, fetched.error().message()));
+    if (!fetched && ++failures > 3) return false;
+    if (!fetched) continue;
+    std::vector<std::byte> bytes;
+    for (ByteSpan piece : fetched->batches.pieces) bytes.insert(bytes.end(), piece.begin(), piece.end());
+    if (bytes.empty()) return fail(fmt::format("partition {} has no batch at {}, and ends at {}", p.id.v, at.v, ends->durable_end.v)), false;
+    check(p.check_batches(at, bytes, at));
+  }
+  return true;
+}
+
+void Simulation::verify(SeededRandom& r) {
+  uint64_t life = machine_.life();
+  for (Topic& t : topics_) {
+    for (size_t i = 0; i < t.partitions.size(); i++) {
+      if (!machine_.is_up() || machine_.life() != life || !outcome_.failure.empty() || !t.is_there()) return;
+      bool read = read_all(t.partitions[i], r);
+      if (!machine_.is_up() || machine_.life() != life) return;
+      bool fetched = fetch_all(t.partitions[i], r);
+      if (machine_.life() != life) return;
+      if ((!read || !fetched) && !t.busy && weather_.is_fine() && !disk_failed_ && !damaged_ && !poisoned_ && outcome_.failure.empty())
+        fail(fmt::format("partition {} cannot be read, though nothing is wrong", t.partitions[i].id.v));
+    }
+  }
+}
+
+void Simulation::on_durable(std::span<const PartitionId> partitions) {
+  if (!machine_.is_up() || !machine_.has_power()) return;
+  for (PartitionId id : partitions) {
+    PartitionModel* p = find(id);
+    auto ends = machine_.engine().ends(id);
+    if (p && ends) check(p->check_ends(*ends));
+  }
+}
+
+}  // namespace topicfs::sim

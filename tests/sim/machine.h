@@ -1,0 +1,77 @@
+// Machine: one whole engine in one thread: its disk, which outlives it, and what a process has and its end takes away:
+// executor and clock, the log's device, the client of the object store, the engine.
+//
+// Fault rules of the log's device: a write is prepared, written and synced at three points of time, in between which
+// anything else may run; background tasks run after a delay of their own, so in any order. A process that ends while
+// a write is under way leaves any part of it. What the disk and the bucket do is in support/memory_file_system.h and
+// support/memory_object_store.h.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/local_engine.h"
+#include "support/manual_executor.h"
+#include "support/memory_file_system.h"
+#include "support/memory_object_store.h"
+#include "support/seeded_random.h"
+
+namespace topicfs::sim {
+
+using testing::DiskFate;
+using testing::DiskOperation;
+using testing::MemoryFileSystem;
+using testing::SeededRandom;
+
+/// How a process ends without being asked.
+enum class End {
+  killed,     ///< the disk's cache survives
+  power_cut,  ///< it does not
+};
+
+class Machine {
+ public:
+  Machine(EngineOptions options, std::shared_ptr<MemoryBucket> bucket, SeededRandom& random);
+  ~Machine();
+
+  /// Tasks that an opening, or a stop, may take before it counts as hanging.
+  static constexpr int kMaxTasks = 2'000'000;
+
+  /// Starts the process and opens the engine, running tasks until it answers. kTimedOut: it never did. kIo when the
+  /// power went meanwhile: see has_power().
+  Result<void> open();
+  /// Asks the engine to end, and ends the process.
+  Result<void> stop(MonotonicTime patience);
+  void end(End how);
+  bool is_up() const { return engine_ != nullptr; }
+  bool has_power() { return disk.has_power(); }
+  /// Grows with each process; answers to an earlier one are nobody's.
+  uint64_t life() const { return life_; }
+  /// Runs the next task, moving time on to it. False if there is none.
+  bool run_next() { return executor_ && executor_->run_next(); }
+
+  LocalEngine& engine() { return *engine_; }
+  ManualExecutor& executor() { return *executor_; }
+  EngineOptions& options() { return options_; }
+
+  MemoryFileSystem disk;
+  std::vector<MemoryObjectStore::LatePut> late_puts;  ///< of processes that have ended
+  MemoryObjectStore::Faults weather;                  ///< of the store, for each process anew
+  WallMilliseconds clock_jump{0};                     ///< of the wall clock, since the beginning
+
+ private:
+  class Device;
+  void take_apart();
+
+  EngineOptions options_;
+  std::shared_ptr<MemoryBucket> bucket_;
+  SeededRandom& random_;
+  MonotonicTime up_since_{std::chrono::seconds(1)};
+  uint64_t life_ = 0;
+  std::unique_ptr<ManualExecutor> executor_;
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<MemoryObjectStore> store_;
+  std::unique_ptr<LocalEngine> engine_;
+};
+
+}  // namespace topicfs::sim

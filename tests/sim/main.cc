@@ -1,0 +1,180 @@
+// The simulation's program: runs seeds, each in a process of its own, so that a bug that ends the process is a finding
+// like any other; makes a failing plan shorter; prints what reproduces it.
+#include <fmt/core.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <random>
+#include <sstream>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sim/simulation.h"
+
+using namespace topicfs;
+using namespace topicfs::sim;
+
+namespace {
+
+constexpr unsigned kSecondsPerRun = 120;  // then it hangs
+
+struct Options {
+  uint64_t seed = 1, runs = 1, steps = 600;
+  size_t lines = 60;       // of a shortened trace
+  double seconds = 0;       // 0: as many runs as asked for
+  bool trace = false, shorten = true, twice = false;
+  std::string commit = "unknown", only;
+};
+
+struct Run {
+  Outcome outcome;
+  bool died = false;
+  std::string output;
+};
+
+std::string last_lines(const std::string& text, size_t count) {
+  size_t at = text.size();
+  while (at > 0 && count > 0 && at != std::string::npos) {
+    at = text.rfind('\n', at - 1);
+    count--;
+  }
+  return at == std::string::npos || at == 0 ? text : text.substr(at + 1);
+}
+
+/// In a child, which writes what came out into a pipe.
+Run run_apart(uint64_t seed, const std::vector<Step>& plan, bool trace) {
+  std::fflush(stdout);
+  int fds[2];
+  if (::pipe(fds) != 0) std::abort();
+  pid_t child = ::fork();
+  if (child == 0) {
+    ::close(fds[0]);
+    ::dup2(fds[1], 1);
+    ::dup2(fds[1], 2);  // the last words of a bug go the same way
+    ::alarm(kSecondsPerRun);
+    auto* simulation = new Simulation(seed, plan, trace);  // not taken apart: a failure may leave it in any state
+    Outcome o = simulation->run();
+    std::fflush(stdout);
+    std::string all = fmt::format("\n\x01{} {} {} {} {} {}", o.failed_step, o.hash, o.crashes, o.appends, o.objects, o.failure);
+    (void)!::write(fds[1], all.data(), all.size());
+    ::_exit(0);
+  }
+  ::close(fds[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; (n = ::read(fds[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<size_t>(n));
+  ::close(fds[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  Run run;
+  size_t at = text.rfind('\x01');
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && at != std::string::npos) {
+    std::istringstream in(text.substr(at + 1));
+    in >> run.outcome.failed_step >> run.outcome.hash >> run.outcome.crashes >> run.outcome.appends >> run.outcome.objects;
+    in.get();
+    std::getline(in, run.outcome.failure, '\0');
+    run.output = text.substr(0, at);
+    return run;
+  }
+  run.died = true;
+  run.outcome.failed_step = plan.size();
+  run.output = text;
+  std::string words = last_lines(text, 3);
+  run.outcome.failure = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM
+                            ? fmt::format("it hangs: {}", words)
+                            : fmt::format("the process died ({}): {}", WIFSIGNALED(status) ? ::strsignal(WTERMSIG(status)) : "exit", words);
+  return run;
+}
+
+/// What two failures have in common if they are of one kind: the beginning, without its numbers.
+std::string kind_of(const std::string& failure) {
+  std::string kind;
+  for (char c : failure.substr(0, 400))
+    if (!std::isdigit(static_cast<unsigned char>(c))) kind += c;
+  size_t bug = kind.find("bug:");
+  return bug == std::string::npos ? kind.substr(0, 24) : kind.substr(bug, 60);
+}
+
+/// Leaves out halves, quarters, ... and single steps, as long as the failure stays.
+std::vector<Step> shorten(uint64_t seed, std::vector<Step> plan, Run& failing) {
+  if (failing.outcome.failed_step + 1 < plan.size()) plan.resize(failing.outcome.failed_step + 1);
+  auto until = system_clock().now() + std::chrono::seconds(60);
+  for (size_t piece = std::max<size_t>(1, plan.size() / 2); piece > 0; piece /= 2) {
+    for (size_t at = 0; at < plan.size() && system_clock().now() < until;) {
+      std::vector<Step> fewer(plan.begin(), plan.begin() + static_cast<ptrdiff_t>(at));
+      if (at + piece < plan.size()) fewer.insert(fewer.end(), plan.begin() + static_cast<ptrdiff_t>(at + piece), plan.end());
+      Run run = run_apart(seed, fewer, false);
+      if (run.outcome.failure.empty() || kind_of(run.outcome.failure) != kind_of(failing.outcome.failure)) {
+        at += piece;
+        continue;
+      }
+      if (run.outcome.failed_step + 1 < fewer.size()) fewer.resize(run.outcome.failed_step + 1);
+      plan = std::move(fewer);
+      failing = std::move(run);
+    }
+  }
+  return plan;
+}
+
+bool run_seed(uint64_t seed, const Options& o, Outcome& total) {
+  std::vector<Step> plan = make_plan(seed, o.steps);
+  if (!o.only.empty()) plan = only(std::move(plan), o.only);
+  Run run = run_apart(seed, plan, o.trace && !o.shorten);
+  total.crashes += run.outcome.crashes, total.appends += run.outcome.appends, total.objects += run.outcome.objects;
+  if (o.twice && !run.died && run_apart(seed, plan, false).outcome.hash != run.outcome.hash)
+    run.outcome.failure = "the same plan went differently the second time: something is not simulated";
+  if (o.trace && !o.shorten) fmt::print("{}", run.output);
+  if (run.outcome.failure.empty()) return true;
+  fmt::print("seed {} failed at step {} of {}: {}\n", seed, run.outcome.failed_step, plan.size(), run.outcome.failure);
+  fmt::print("  commit {}; again: tools/sim --seed {} --steps {}\n", o.commit, seed, o.steps);
+  if (!o.shorten) return false;
+  plan = shorten(seed, std::move(plan), run);
+  fmt::print("  made shorter: tools/sim --seed {} --steps {} --only {}: {}\n", seed, o.steps, numbers_of(plan), run.outcome.failure);
+  fmt::print("{}", last_lines(run_apart(seed, plan, true).output, o.lines));
+  return false;
+}
+
+uint64_t number(const char* text) { return std::strtoull(text, nullptr, 0); }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options o;
+  for (int i = 1; i < argc; i++) {
+    std::string name = argv[i];
+    auto value = [&] { return i + 1 < argc ? argv[++i] : ""; };
+    if (name == "--seed") o.seed = number(value());
+    else if (name == "--fresh") o.seed = std::random_device()() & 0x3fffffff;
+    else if (name == "--runs") o.runs = number(value());
+    else if (name == "--steps") o.steps = number(value());
+    else if (name == "--seconds") o.seconds = std::atof(value());
+    else if (name == "--commit") o.commit = value();
+    else if (name == "--only") o.only = value();
+    else if (name == "--lines") o.lines = number(value());
+    else if (name == "--trace") o.trace = true;
+    else if (name == "--whole") o.shorten = false;
+    else if (name == "--twice") o.twice = true;
+    else {
+      fmt::print(stderr, "sim [--seed N | --fresh] [--runs N] [--steps M] [--seconds S] [--lines L] [--trace] [--whole] [--twice]\n");
+      return 2;
+    }
+  }
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  set_up_logging("sim", o.trace ? LogLevel::info : LogLevel::error);
+  auto until = system_clock().now() + std::chrono::nanoseconds(static_cast<int64_t>(o.seconds * 1e9));
+  uint64_t runs = 0, failed = 0;
+  Outcome total;
+  for (; o.seconds > 0 ? system_clock().now() < until : runs < o.runs; runs++) {
+    if (run_seed(o.seed + runs, o, total)) continue;
+    if (++failed >= 3) break;
+  }
+  fmt::print("seeds {} to {}, {} steps each: {} appends, {} crashes, {} objects; {} failed\n", o.seed, o.seed + runs - 1,
+             o.steps, total.appends, total.crashes, total.objects, failed);
+  return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,280 @@
+// What goes wrong, and what must be there afterwards.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "sim/simulation.h"
+
+namespace topicfs::sim {
+namespace {
+
+constexpr int kMaxOpenings = 40;      // of one start, each after a failure that may be
+constexpr int kOpeningsInTrouble = 6; // then the faults are over
+
+}  // namespace
+
+// ---- ends and beginnings
+
+void Simulation::end(End how) {
+  note(how == End::killed ? "killed" : "power cut");
+  outcome_.crashes++;
+  if (how == End::power_cut && machine_.disk.has_lied()) damaged_ = true;
+  machine_.end(how);
+  open();
+}
+
+void Simulation::restart() {
+  note("stop");
+  bool poisoned = poisoned_;
+  stopping_ = true;
+  Result<void> stopped = machine_.stop(std::chrono::seconds(random_.between(1, 60)));
+  stopping_ = false;
+  if (!machine_.has_power()) return end(End::power_cut);
+  note(stopped ? "stopped" : "stopped: " + stopped.error().message());
+  if (!stopped && stopped.error().code == Errc::kTimedOut && stopped.error().what.find("never ends") != std::string::npos)
+    return fail(stopped.error().message());
+  // Nothing that had a place is lost by an orderly end, whatever the store does.
+  if (!poisoned && !poisoned_ && !disk_failed_) durable_floor_ = next_order_ - 1;
+  if (stopped && !poisoned_) {
+    stored_floor_ = durable_floor_;
+    for (Topic& t : topics_) t.state.is_stored();
+    for (Group& g : groups_) g.state.is_stored();
+  }
+  open();
+}
+
+void Simulation::lose_disk(SeededRandom& r) {
+  if (r.coin() && !poisoned_) {
+    restart();
+    if (!outcome_.failure.empty()) return;
+  }
+  note("disk lost");
+  machine_.end(End::power_cut);
+  machine_.disk.wipe();
+  disk_lost_ = true;
+  lists_lag_ = false;
+  open();
+}
+
+/// Starts the engine, again and again if faults do not let it come up.
+void Simulation::open() {
+  for (int i = 0; i < kMaxOpenings; i++) {
+    if (i == kOpeningsInTrouble) calm();
+    bool cut = i < kOpeningsInTrouble && random_.percent(15);
+    if (cut) machine_.disk.cut_power_after(random_.between(1, 300));
+    bool failed_before = std::exchange(disk_failed_, false);
+    Result<void> opened = machine_.open();
+    if (opened) {
+      disk_failed_ |= failed_before;
+      return after_open();
+    }
+    note("not opened: " + opened.error().message());
+    bool power = machine_.has_power();
+    machine_.end(power ? End::killed : End::power_cut);
+    if (!power) {
+      outcome_.crashes++;
+      continue;
+    }
+    if (damaged_) return void(over_ = true);  // refused: as it should be
+    if (!disk_failed_ && weather_.is_fine() && !lists_lag_)
+      return fail("the engine does not open: " + opened.error().message());
+  }
+  fail("the engine does not open, though every fault is over");
+}
+
+void Simulation::after_open() {
+  machine_.engine().add_listener(this);
+  poisoned_ = false;
+  waiting_.clear();
+  bool lost = std::exchange(disk_lost_, false);
+  uint64_t floor = damaged_ || (lost && lists_lag_) ? 0 : lost ? stored_floor_ : durable_floor_;
+  check_catalog(lost || damaged_);
+  cut_all(floor, lost || damaged_);
+  check(bucket_check_.take_failure());
+  if (!lists_lag_) check(bucket_check_.check_references());
+  SeededRandom r(random_.next());
+  if (r.percent(30) && outcome_.failure.empty() && machine_.has_power()) verify(r);
+}
+
+/// The log ends at one point, in all partitions the same; what was acknowledged is before it.
+void Simulation::cut_all(uint64_t floor, bool lost) {
+  PartitionModel::Cut all;
+  for (Topic& t : topics_) {
+    for (PartitionModel& p : t.partitions) {
+      PartitionModel::Cut cut;
+      auto ends = machine_.engine().ends(p.id);
+      if (!ends) return fail(fmt::format("partition {} is gone", p.id.v));
+      if (Verdict v = p.cut_at(*ends, cut); !v.empty()) return fail(v);
+      if (cut.lost_from < p.durable_seen && !lost)
+        return fail(fmt::format("partition {} ends at {} after a restart; its durable end had been seen at {}", p.id.v,
+                                cut.lost_from.v, p.durable_seen.v));
+      p.durable_seen = ends->durable_end;
+      all.last_kept = std::max(all.last_kept, cut.last_kept);
+      all.first_lost = std::min(all.first_lost, cut.first_lost);
+    }
+  }
+  note(fmt::format("opened: appends up to {} are there", all.last_kept));
+  if (all.first_lost < all.last_kept)
+    fail(fmt::format("append {} is lost, and append {}, made after it, is there", all.first_lost, all.last_kept));
+  if (all.first_lost <= floor) fail(fmt::format("append {} is lost; {} was acknowledged", all.first_lost, floor));
+  durable_floor_ = all.last_kept;
+  stored_floor_ = std::min(stored_floor_, all.last_kept);
+}
+
+/// Every fault is over.
+void Simulation::calm() {
+  weather_ = {};
+  armed_.clear();
+  disk_failed_ = false;
+  if (machine_.has_power()) machine_.disk.restore_power();
+}
+
+// ---- the disk
+
+DiskFate Simulation::disk_fate(const testing::DiskRequest& request) {
+  if (buffered_only_ && request.operation == DiskOperation::open && request.path.ends_with("/probe") &&
+      (request.method == SyncMethod::direct_dsync || request.method == SyncMethod::buffered_dsync))
+    return {{Errc::kInvalidArgument, 22, "not on this file system"}, DiskFate::Effect::none};
+  if (lying_ && (request.operation == DiskOperation::sync || request.operation == DiskOperation::write))
+    return {{}, random_.coin() ? DiskFate::Effect::none : DiskFate::Effect::all};
+  for (ArmedFault& f : armed_) {
+    if (f.count == 0 || f.operation != request.operation || request.path.find(f.path) == std::string_view::npos) continue;
+    f.count--;
+    disk_failed_ = true;
+    note(fmt::format("the disk fails: {}", f.fate.error.what));
+    return f.fate;
+  }
+  return {};
+}
+
+void Simulation::arm_disk_fault(SeededRandom& r) {
+  struct Fault {
+    DiskOperation operation;
+    const char* path;
+    DiskFate fate;
+  };
+  const Error io{Errc::kIo, 5, "Input/output error"}, full{Errc::kNoSpace, 28, "No space left on device"};
+  const Fault kFaults[] = {
+      {DiskOperation::write, "segment-", {io, DiskFate::Effect::none}},
+      {DiskOperation::write, "segment-", {io, DiskFate::Effect::some}},
+      {DiskOperation::write, "segment-", {full, DiskFate::Effect::some}},
+      {DiskOperation::sync, "segment-", {io, DiskFate::Effect::some}},
+      {DiskOperation::sync, "segment-", {io, DiskFate::Effect::none}},
+      {DiskOperation::write, "checkpoint", {full, DiskFate::Effect::some}},
+      {DiskOperation::sync, "checkpoint", {io, DiskFate::Effect::some}},
+      {DiskOperation::rename, "checkpoint", {io, DiskFate::Effect::none}},
+      {DiskOperation::sync_directory, "", {io, DiskFate::Effect::none}},
+      {DiskOperation::open, "segment-", {io, DiskFate::Effect::none}},
+      {DiskOperation::read, "segment-", {io, DiskFate::Effect::none}},
+      {DiskOperation::list, "", {io, DiskFate::Effect::none}},
+  };
+  const Fault& f = kFaults[r.below(std::size(kFaults))];
+  armed_.push_back({f.operation, f.path, f.fate, static_cast<int>(r.between(1, 3))});
+  if (armed_.size() > 8) armed_.erase(armed_.begin());
+}
+
+// ---- the store
+
+MemoryObjectStore::Fate Simulation::store_fate(const MemoryObjectStore::Request& request) {
+  MemoryObjectStore::Fate fate;
+  fate.latency = std::chrono::microseconds(random_.below(weather_.latency_us));
+  auto percent = [this](int p) { return p > 0 && random_.percent(static_cast<uint64_t>(p)); };
+  if (percent(weather_.errors_percent)) {
+    fate.error = {Errc::kUnavailable, 0, "503 Slow Down"};
+    fate.effect = MemoryObjectStore::Fate::Effect::none;
+  } else if (percent(weather_.lost_percent)) {
+    fate.error = {Errc::kUnavailable, 0, "the connection was reset"};
+  }
+  fate.garbled = percent(weather_.garbled_percent);
+  if (request.verb == MemoryObjectStore::Verb::list && percent(weather_.lagging_percent)) {
+    fate.hidden_keys = random_.between(1, 2);
+    lists_lag_ = true;
+  }
+  return fate;
+}
+
+void Simulation::change_weather(SeededRandom& r) {
+  weather_ = {};
+  weather_.latency_us = uint64_t{1000} << r.below(10);
+  if (r.percent(40)) return;
+  weather_.errors_percent = static_cast<int>(r.percent(50) ? r.below(90) : 0);
+  weather_.lost_percent = static_cast<int>(r.percent(50) ? r.below(50) : 0);
+  weather_.garbled_percent = static_cast<int>(r.percent(30) ? r.below(20) : 0);
+  weather_.lagging_percent = static_cast<int>(r.percent(20) ? r.below(40) : 0);
+}
+
+/// Nothing answers for hours, while clients go on.
+void Simulation::outage(SeededRandom& r) {
+  Weather before = weather_;
+  weather_.errors_percent = 100;
+  uint64_t life = machine_.life();
+  for (size_t i = r.between(10, 60); i > 0 && machine_.life() == life && outcome_.failure.empty(); i--) {
+    append_text(r);
+    drive(r.below(20));
+  }
+  if (machine_.life() == life && machine_.is_up() && outcome_.failure.empty()) {
+    MonotonicTime until = machine_.executor().now() + std::chrono::minutes(r.between(10, 300));
+    drive_until([&] { return machine_.executor().now() >= until; }, 20'000);
+  }
+  weather_ = before;
+}
+
+void Simulation::late_put(SeededRandom& r) {
+  auto& late = machine_.late_puts;
+  if (late.empty()) return;
+  size_t i = r.below(late.size());
+  note("late put of " + late[i].key);
+  MemoryObjectStore::arrive(*bucket_, late[i]);
+  late.erase(late.begin() + static_cast<ptrdiff_t>(i));
+}
+
+// ---- beyond what can be survived
+
+void Simulation::rot(SeededRandom& r) {
+  calm();
+  drive(r.below(200));
+  if (!outcome_.failure.empty()) return;
+  damaged_ = true;
+  for (size_t flips = r.between(1, 3); flips > 0; flips--) {
+    if (r.percent(30)) {
+      MutexLock l(bucket_->mutex);
+      if (bucket_->objects.empty()) continue;
+      auto& [key, bytes] = *std::next(bucket_->objects.begin(), static_cast<ptrdiff_t>(r.below(bucket_->objects.size())));
+      auto copy = std::make_shared<std::vector<std::byte>>(*bytes);
+      (*copy)[r.below(copy->size())] ^= std::byte{16};
+      note("rot in " + key);
+      bytes = std::move(copy);
+    } else {
+      auto paths = machine_.disk.paths();
+      std::string path = paths[r.below(paths.size())];
+      size_t size = machine_.disk.contents(path).size();
+      if (size == 0) continue;
+      // Half of it near the beginning, where the log has bytes that mean something.
+      uint64_t at = r.below(r.coin() ? size : std::min<size_t>(size, 200'000));
+      note(fmt::format("rot in {} at {}", path, at));
+      machine_.disk.damage(path, at);
+    }
+  }
+  verify(r);
+  if (!outcome_.failure.empty() || over_) return;
+  r.percent(20) ? lose_disk(r) : end(r.coin() ? End::killed : End::power_cut);
+  if (machine_.is_up() && outcome_.failure.empty()) verify(r);
+  over_ = true;
+}
+
+void Simulation::lie(SeededRandom& r) {
+  calm();
+  lying_ = true;
+  for (size_t i = r.between(5, 100); i > 0 && outcome_.failure.empty() && !over_; i--) {
+    r.coin() ? append_text(r) : append_batch(r);
+    drive(r.below(30));
+  }
+  if (!outcome_.failure.empty() || over_) return;
+  lying_ = r.coin();
+  end(End::power_cut);
+  lying_ = false;
+  if (machine_.is_up() && outcome_.failure.empty()) verify(r);
+  over_ = true;
+}
+
+}  // namespace topicfs::sim

@@ -1,0 +1,59 @@
+// Plan: what a seed does, as a list of operations that do not depend on each other's outcomes, so that a failure can be
+// made shorter by leaving some out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <topicfs/types.h>
+
+namespace topicfs::sim {
+
+enum class Kind : uint8_t {
+  append_text,
+  append_batch,
+  sync,
+  cancel,
+  read_text,
+  fetch,
+  verify,          ///< everything, through both doors
+  create_topic,
+  add_partitions,
+  change_settings,
+  change_owner,
+  delete_topic,
+  commit_offsets,
+  delete_offsets,
+  save_group,
+  delete_group,
+  producer_ids,
+  run,             ///< some tasks, or some time
+  weather,         ///< of the object store: fine, slow, storm, outage
+  outage,          ///< of hours
+  clock_jump,
+  late_put,        ///< of a dead process
+  disk_fault,      ///< the next operation of a kind fails
+  power_cut,
+  power_cut_soon,  ///< at one of the next operations of the disk
+  kill,
+  restart,         ///< clean
+  lose_disk,       ///< after a clean stop, or without one
+  rot,             ///< the last operation: bits flip, and nothing wrong may be served
+  lie,             ///< the last operation: syncs lie, then the power goes
+};
+inline constexpr size_t kKinds = 30;
+std::string_view name_of(Kind kind);
+
+struct Step {
+  Kind kind;
+  uint64_t seed;  ///< of the numbers that the step draws
+  size_t number;  ///< in the whole plan
+};
+
+std::vector<Step> make_plan(uint64_t seed, size_t steps);
+/// "0-3,7": the numbers of a plan's steps, and the plan that has these alone.
+std::string numbers_of(const std::vector<Step>& plan);
+std::vector<Step> only(std::vector<Step> plan, const std::string& numbers);
+
+}  // namespace topicfs::sim

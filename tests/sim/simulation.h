@@ -1,0 +1,156 @@
+// Simulation: one engine, its clients and its misfortunes, driven by a seed in one thread, against a model of what was
+// acknowledged and of what is in doubt.
+//
+// The oracle. While the engine runs: an append gets the place that the order of the calls gives it; what is read at a
+// place is what was appended there; durable ends do not go back. After each restart: the log was cut at one point, in
+// all partitions the same, behind everything that was acknowledged; appends are there whole or not at all; both doors
+// show the same; the catalog and the groups are as acknowledged. Of the bucket: bucket_check.h. When every fault is
+// over, the engine works. Where a disk has lied or lost bits, it may refuse, but never shows a wrong byte.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+
+#include "sim/bucket_check.h"
+#include "sim/group_text.h"
+#include "sim/machine.h"
+#include "sim/partition_model.h"
+#include "sim/plan.h"
+#include "sim/remembered.h"
+
+namespace topicfs::sim {
+
+struct Outcome {
+  std::string failure;          ///< empty: all held
+  size_t failed_step = 0;
+  uint64_t hash = 0;            ///< of all that happened: the same for the same plan
+  uint64_t crashes = 0, appends = 0, objects = 0;
+};
+
+class Simulation final : private EngineListener {
+ public:
+  Simulation(uint64_t seed, std::vector<Step> plan, bool trace);
+  ~Simulation() override;
+  Outcome run();
+
+ private:
+  struct Topic {
+    explicit Topic(std::string its_name) : name(std::move(its_name)) {}
+    std::string name;
+    Remembered state{"none"};
+    Uuid id;
+    std::vector<PartitionModel> partitions;
+    bool busy = false;  ///< a change of it is under way
+    bool is_there() const { return state.now() != "none" && !id.is_nil(); }
+  };
+  struct Group {
+    explicit Group(std::string its_name) : name(std::move(its_name)) {}
+    std::string name;
+    Remembered state{""};  ///< GroupText
+    bool busy = false;
+  };
+  struct Weather {
+    int errors_percent = 0, lost_percent = 0, garbled_percent = 0, lagging_percent = 0;
+    uint64_t latency_us = 2000;
+    bool is_fine() const { return errors_percent + lost_percent + garbled_percent + lagging_percent == 0; }
+  };
+  struct ArmedFault {
+    DiskOperation operation;
+    std::string path;
+    DiskFate fate;
+    int count;
+  };
+
+  // simulation.cc
+  void perform(const Step& step);
+  void drive(uint64_t tasks);
+  bool drive_until(const std::function<bool()>& done, int tasks = Machine::kMaxTasks);
+  void fail(std::string what);
+  void check(const Verdict& verdict) {
+    if (!verdict.empty()) fail(verdict);
+  }
+  void note(std::string_view what);
+  EngineOptions make_options(SeededRandom& r);
+  DiskFate disk_fate(const testing::DiskRequest& request);
+  MemoryObjectStore::Fate store_fate(const MemoryObjectStore::Request& request);
+  void finish();
+
+  // clients.cc
+  void append_text(SeededRandom& r);
+  void append_batch(SeededRandom& r);
+  void append(PartitionModel& p, ModelAppend a, ByteSpan bytes, SeededRandom& r);
+  void on_append(PartitionId id, uint64_t order, Ack ack, Result<Appended> result);
+  void sync(SeededRandom& r);
+  void cancel(SeededRandom& r);
+  void read_text(SeededRandom& r);
+  void fetch(SeededRandom& r);
+  bool may_fail(const Error& error);
+  bool read_all(PartitionModel& p, SeededRandom& r);
+  bool fetch_all(PartitionModel& p, SeededRandom& r);
+  void verify(SeededRandom& r);
+  PartitionModel* pick(SeededRandom& r);
+  PartitionModel* find(PartitionId id);
+  void on_durable(std::span<const PartitionId> partitions) override;
+
+  // catalog_clients.cc
+  void create_topic(SeededRandom& r);
+  void change_topic(SeededRandom& r, Kind kind);
+  void delete_topic(SeededRandom& r);
+  void change_group(SeededRandom& r, Kind kind);
+  void producer_ids(SeededRandom& r);
+  Completion<TopicPtr> topic_changed(size_t topic);
+  Completion<void> group_changed(size_t group);
+  void know_topic(Topic& t, const TopicPtr& found, bool lost);
+  std::string describe(const TopicPtr& topic);
+  std::string describe(const std::string& group);
+  void check_catalog(bool lost);
+  bool is_in_doubt(const Error& error);
+
+  // misfortunes.cc
+  void end(End how);
+  void restart();
+  void lose_disk(SeededRandom& r);
+  void open();
+  void after_open();
+  void arm_disk_fault(SeededRandom& r);
+  void change_weather(SeededRandom& r);
+  void outage(SeededRandom& r);
+  void late_put(SeededRandom& r);
+  void rot(SeededRandom& r);
+  void lie(SeededRandom& r);
+  void cut_all(uint64_t floor, bool lost);
+  void calm();
+
+  const uint64_t seed_;
+  const std::vector<Step> plan_;
+  const bool trace_;
+  SeededRandom random_;  // of the world; steps have their own
+  std::shared_ptr<MemoryBucket> bucket_ = std::make_shared<MemoryBucket>();
+  BucketCheck bucket_check_;
+  Machine machine_;
+  Outcome outcome_;
+  size_t at_step_ = 0;
+
+  std::vector<Topic> topics_;
+  std::vector<Group> groups_;
+  std::map<Uuid, std::vector<PartitionModel>> deleted_;  ///< topics: an older state of the bucket may bring them back
+  uint64_t next_order_ = 1;
+  uint64_t durable_floor_ = 0;   ///< appends up to here that have a place are safe on the disk
+  uint64_t stored_floor_ = 0;    ///< ... and in the bucket
+  std::vector<std::pair<uint64_t, RequestId>> waiting_;
+  std::map<int64_t, int64_t> producer_ids_;  ///< ranges given
+  Weather weather_;
+  std::vector<ArmedFault> armed_;
+  bool disk_failed_ = false;     ///< in this life of the process, or before it opened
+  bool poisoned_ = false;
+  bool stopping_ = false;
+  bool lists_lag_ = false;       ///< some list has left something out since the disk was lost
+  bool disk_lost_ = false;       ///< the engine must come up from the bucket
+  bool damaged_ = false;         ///< beyond what can be survived
+  bool buffered_only_;           ///< the disk has no synchronous writes
+  bool lying_ = false;           ///< syncs do
+  bool over_ = false;
+};
+
+}  // namespace topicfs::sim
