@@ -125,12 +125,23 @@ RequestId AppendPath::start(Append& append) {
 }
 
 void AppendPath::sync(Partition& partition, Completion<void> done) {
+  {
+    MutexLock l(log_.mutex());
+    if (log_.poison().what.empty() && partition.durable_end() >= partition.next_offset) {
+      l.unlock();
+      return done({});
+    }
+  }
+  sync_all(std::move(done));
+}
+
+void AppendPath::sync_all(Completion<void> done) {
   Error error;
   {
     MutexLock l(log_.mutex());
     if (!log_.poison().what.empty()) {
       error = log_.poison();
-    } else if (partition.durable_end() < partition.next_offset && !log_.all_durable()) {
+    } else if (!log_.all_durable()) {
       log_.wait_durable(
           [done = std::move(done)](Result<Appended> r) mutable {
             if (r) done({});

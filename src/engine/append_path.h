@@ -62,6 +62,8 @@ class AppendPath {
   void append_control(Partition& control, std::string_view json, Completion<Appended> done);
   void cancel(RequestId request);
   void sync(Partition& partition, Completion<void> done);
+  /// All that has a place in the log is durable.
+  void sync_all(Completion<void> done);
 
   /// LogClient's calls come here.
   void finish_open_entry();

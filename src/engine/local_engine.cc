@@ -290,9 +290,12 @@ void LocalEngine::make_offloader() {
 
 void LocalEngine::stop(MonotonicTime deadline, Completion<void> done) {
   appends_->refuse();
-  offloader_->finish(deadline, [this, done = std::move(done)](Result<void> finished) mutable {
-    offloader_->stop();
-    done(std::move(finished));
+  // What was appended without waiting for it, and what is on its way to the disk, is offloaded too.
+  appends_->sync_all([this, deadline, done = std::move(done)](Result<void> synced) mutable {
+    offloader_->finish(deadline, [this, synced = std::move(synced), done = std::move(done)](Result<void> finished) mutable {
+      offloader_->stop();
+      done(synced ? std::move(finished) : std::move(synced));
+    });
   });
 }
 
