@@ -427,14 +427,23 @@ void Offloader::save_now(bool upload, Completion<void> done) {
   });
 }
 
+/// One key, one state: what was put under it, or may have been, is never replaced by another. What this leaves out, the
+/// objects behind it have.
 void Offloader::upload_checkpoint(std::shared_ptr<Checkpoint> checkpoint, Completion<void> done) {
-  auto bytes = std::make_shared<std::vector<std::byte>>(encode(*checkpoint));
   std::string key = checkpoint_key(checkpoint->epoch, checkpoint->sequence);
+  std::shared_ptr<const std::vector<std::byte>> bytes;
+  {
+    MutexLock l(mutex_);
+    if (key != upload_.key) upload_ = {key, std::make_shared<const std::vector<std::byte>>(encode(*checkpoint))};
+    bytes = upload_.bytes;
+  }
+  if (!bytes) return done({});
   parts_.store.put(key, {ByteSpan(*bytes)}, Overwrite::allow,
-                   [this, bytes, checkpoint, done = std::move(done)](Result<void> r) mutable {
+                   [this, key, bytes, sequence = checkpoint->sequence, done = std::move(done)](Result<void> r) mutable {
                      if (r) {
                        MutexLock l(mutex_);
-                       objects_since_checkpoint_ = last_sequence_ - checkpoint->sequence;
+                       objects_since_checkpoint_ = last_sequence_ - sequence;
+                       if (upload_.key == key) upload_.bytes = nullptr;
                      }
                      done(std::move(r));
                    });

@@ -138,6 +138,11 @@ class Offloader {
   };
   std::deque<Save> saves_ GUARDED_BY(mutex_);  ///< checkpoints that wait for their turn
   bool saving_ GUARDED_BY(mutex_) = false;
+  struct Upload {
+    std::string key;
+    std::shared_ptr<const std::vector<std::byte>> bytes;  ///< nullptr once they are there
+  };
+  Upload upload_ GUARDED_BY(mutex_);       ///< the newest checkpoint that was put, or was to be
   int failures_in_a_row_ GUARDED_BY(mutex_) = 0;
   TimerId timer_ GUARDED_BY(mutex_) = 0, retry_timer_ GUARDED_BY(mutex_) = 0;
   Task retry_ GUARDED_BY(mutex_);
