@@ -195,23 +195,28 @@ bool Segments::give_up_oldest(LogPosition durable) {
   return false;
 }
 
+ChunkId Segments::take_chunk(LogPosition durable) {
+  ChunkId chunk = pool_.take();
+  while (chunk == kNoChunk && give_up_oldest(durable)) chunk = pool_.take();
+  return chunk;
+}
+
 bool Segments::hold(Segment& segment, uint32_t from, uint32_t to, LogPosition durable) {
   uint32_t first = from / pool_.chunk_bytes(), last = (to - 1) / pool_.chunk_bytes();
   if (segment.chunks[first] != kNoChunk && segment.chunks[last] != kNoChunk) return true;
   MutexLock l(mutex_);
-  std::vector<uint32_t> taken;
   for (uint32_t i = first; i <= last; i++) {
     if (segment.chunks[i] != kNoChunk) continue;
-    ChunkId chunk = pool_.take();
-    while (chunk == kNoChunk && give_up_oldest(durable)) chunk = pool_.take();
+    ChunkId chunk = take_chunk(durable);
     if (chunk == kNoChunk) {
-      for (uint32_t t : taken) pool_.give_back(std::exchange(segment.chunks[t], kNoChunk)), resident_--;
+      // One that came free before the notice was asked for is not missed. What was taken so far stays: giving it
+      // back would be such a notice, of a chunk that helps nobody, and the log would try again and again.
       pool_.tell_when_free();
-      return false;
+      chunk = take_chunk(durable);
+      if (chunk == kNoChunk) return false;
     }
     segment.chunks[i] = chunk;
     resident_++;
-    taken.push_back(i);
   }
   return true;
 }

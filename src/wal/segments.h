@@ -102,7 +102,8 @@ class Segments {
   /// `Reserve::use`: the records that free others must not wait for room.
   Segment* open_next(Reserve reserve);
   /// Holds chunks for the bytes [from, to) of a live segment, giving up the oldest ones of durable data (before
-  /// `durable`) as needed. False, holding nothing new, if there are not enough.
+  /// `durable`) as needed. False if there are not enough: then it holds those that it got, and a next try goes on
+  /// from there.
   bool hold(Segment& segment, uint32_t from, uint32_t to, LogPosition durable);
   /// Adds the bytes' pieces to `out` and pins them if all are in memory; false otherwise.
   bool pin(LogPosition at, size_t count, std::vector<ByteSpan>& out, PinSet& pins);
@@ -127,6 +128,7 @@ class Segments {
   void prepared(Result<std::unique_ptr<Segment>> segment, std::string path);
   Segment* find(uint32_t number) REQUIRES(mutex_);
   bool give_up_oldest(LogPosition durable) REQUIRES(mutex_);
+  ChunkId take_chunk(LogPosition durable) REQUIRES(mutex_);
 
   const SegmentOptions options_;
   FileSystem& fs_;
