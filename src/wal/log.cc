@@ -21,7 +21,8 @@ Log::Log(LogOptions options, LogStart start, Segments& segments, LogDevice& devi
       next_sequence_(start.sequence),
       next_commit_(start.commit),
       durable_{uint64_t{start.segment} << 32},
-      previous_checksum_(start.previous_checksum) {}
+      previous_checksum_(start.previous_checksum),
+      last_sequence_(start.sequence - 1) {}
 
 Log::~Log() { stop(); }
 
@@ -214,7 +215,6 @@ void Log::finish(Commit& commit) {
   std::byte header[sizeof(EntryHeader) + kBatchPrefixBytes];
   std::vector<ByteSpan> pieces;
   uint32_t crcs = 0, at = commit.start;
-  uint64_t sequence = 0;
   for (uint32_t i = 0; i < commit.entries; i++) {
     bytes.get(at, header);
     EntryHeader entry = load_entry(header);
@@ -229,7 +229,7 @@ void Log::finish(Commit& commit) {
     entry.crc = entry_crc(entry, {header + sizeof entry, covered_body_bytes(entry.type, entry.body_bytes)});
     bytes.put(at, {reinterpret_cast<const std::byte*>(&entry.crc), sizeof entry.crc});
     crcs = crc32c({reinterpret_cast<const std::byte*>(&entry.crc), sizeof entry.crc}, crcs);
-    sequence = entry.sequence;
+    last_sequence_ = entry.sequence;
     at += static_cast<uint32_t>(entry_footprint(entry.body_bytes));
   }
   MUST(at == commit.entries_end);
@@ -250,7 +250,7 @@ void Log::finish(Commit& commit) {
   entry.body_bytes = sizeof body;
   entry.segment = commit.segment->number;
   entry.type = EntryType::commit;
-  entry.sequence = sequence;
+  entry.sequence = last_sequence_;
   store(body, tail + sizeof entry);
   entry.crc = entry_crc(entry, {tail + sizeof entry, sizeof body});
   store(entry, tail);

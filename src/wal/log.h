@@ -184,6 +184,7 @@ class Log final : private LogWrite {
   std::vector<Commit> spare_ GUARDED_BY(mutex_);
   LogCounters counters_ GUARDED_BY(mutex_);
   uint32_t previous_checksum_;  // of the device's thread
+  uint64_t last_sequence_;      // of the entries that were written; likewise
   LogPosition written_durable_ GUARDED_BY(mutex_);
   MonotonicTime write_began_{0};
 };

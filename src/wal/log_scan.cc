@@ -87,7 +87,7 @@ class Scan {
         handler_.on_entry(e);
         scan_.entries++;
       }
-      accept(f, *commit, !entries.empty());
+      accept(f, *commit);
     }
     handler_.on_read(f.header.bytes);
     return {};
@@ -99,12 +99,12 @@ class Scan {
            (entries.empty() || entries.front().header.sequence == scan_.next_sequence);
   }
 
-  void accept(SegmentFile& f, const ParsedCommit& commit, bool has_entries) {
+  void accept(SegmentFile& f, const ParsedCommit& commit) {
     scan_.commits++;
     scan_.bytes += commit.end - f.end;
     scan_.next_commit = commit.body.number + 1;
     previous_checksum_ = commit.body.checksum;
-    if (has_entries) scan_.next_sequence = commit.last_sequence + 1;
+    scan_.next_sequence = commit.last_sequence + 1;
     f.end = commit.end;
     scan_.end = LogPosition::at(f.header.segment, f.end);
   }

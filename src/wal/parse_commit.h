@@ -13,7 +13,7 @@ namespace topicfs::wal {
 struct ParsedCommit {
   CommitBody body;
   uint32_t end = 0;  ///< where the next commit would start
-  uint64_t last_sequence = 0;
+  uint64_t last_sequence = 0;  ///< of the last entry in it, or before it if it is empty
 };
 
 /// An entry whose header and CRCs hold, lying within `segment` at `at`; its batch's own CRC included.
@@ -51,9 +51,9 @@ std::optional<ParsedCommit> parse_commit(ByteSpan segment, uint32_t start, uint3
     if (!e) return std::nullopt;
     if (e->type == EntryType::commit) {
       CommitBody body = load_commit(segment.data() + at + sizeof *e);
-      if (body.start != start || body.entries != entries || body.checksum != commit_checksum(crcs, body))
+      if (body.start != start || body.entries != entries || (entries > 0 && e->sequence != last_sequence) || body.checksum != commit_checksum(crcs, body))
         return std::nullopt;
-      return ParsedCommit{body, static_cast<uint32_t>(align_up(at + kCommitEntryBytes, kBlockBytes)), last_sequence};
+      return ParsedCommit{body, static_cast<uint32_t>(align_up(at + kCommitEntryBytes, kBlockBytes)), e->sequence};
     }
     if (entries > 0 && e->sequence != last_sequence + 1) return std::nullopt;
     last_sequence = e->sequence;

@@ -101,7 +101,7 @@ class Recovery {
     recovered_.bytes += commit.end - at;
     recovered_.start.commit = commit.body.number + 1;
     recovered_.start.previous_checksum = commit.body.checksum;
-    if (!entries_.empty()) recovered_.start.sequence = commit.last_sequence + 1;
+    recovered_.start.sequence = commit.last_sequence + 1;
     recovered_.end = LogPosition::at(f.header.segment, commit.end);
     if (recovered_.end > from_) handler_.on_commit(recovered_.end);
     last_ = &f;
