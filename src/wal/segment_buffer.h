@@ -17,7 +17,9 @@ class SegmentBuffer {
   Result<ByteSpan> read(FileSystem& fs, const std::string& path, uint64_t bytes) {
     reserve(bytes);
     auto file = fs.open(path, OpenMode::read, SyncMethod::direct);
-    if (!file) file = fs.open(path, OpenMode::read, SyncMethod::buffered);
+    // Only where there are no direct reads: after a failed sync the page cache shows bytes that no sync will ever make
+    // durable (fsync(2) reports their loss once), and a log that goes on behind them breaks when they are gone.
+    if (!file && file.error().code == Errc::kInvalidArgument) file = fs.open(path, OpenMode::read, SyncMethod::buffered);
     if (!file) return tl::unexpected<Error>(std::move(file).error());
     TRY_ASSIGN(size_t got, (*file)->read_at(0, {memory_.get(), bytes}));
     return ByteSpan(memory_.get(), got);
