@@ -191,6 +191,9 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
   void settle() {
     LocalEngine& e = *engine_;
     wal::LogPosition behind = e.log_from_;
+    // Control records that were in the lost log alone may have had offsets beyond what is in objects; this log's begin
+    // there, and must not count as known.
+    e.control_end_.store(e.catalog_.partition(kControlPartition)->next_offset.v);
     Result<void> r = recover({});
     e.recovered_.start.segment = std::max(e.recovered_.start.segment, behind.segment() + 1);
     e.offloader_->recover_from(wal::LogPosition::at(e.recovered_.start.segment, 0));
