@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/planted_bug.h"
 #include "engine/bucket.h"
 #include "object/object_builder.h"
 #include "wal/parse_commit.h"
@@ -153,7 +154,7 @@ std::shared_ptr<Offloader::Job> Offloader::make_job() {
   }
   MUST(offloaded_ <= end.end);
   job->object.epoch = epoch_;
-  job->object.sequence = last_sequence_ + 1;
+  job->object.sequence = last_sequence_ + (planted(PlantedBug::reuse_key) && last_sequence_ > 0 ? 0 : 1);
   job->object.key = object_key(epoch_, job->object.sequence);
   job->object.from = offloaded_;
   job->object.to = end.end;
@@ -408,7 +409,7 @@ void Offloader::save_now(bool upload, Completion<void> done) {
     if (!taken) return (*kept)(std::move(taken));
     parts_.device.run([this, checkpoint, upload, kept] {
       auto written = write_file(parts_.files, options_.data_dir, "checkpoint", encode(*checkpoint));
-      if (!written) {
+      if (!written && !planted(PlantedBug::free_before_checkpoint)) {
         LOG_ERROR("cannot write a checkpoint: {}", written.error().message());
         return (*kept)(std::move(written));
       }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 #include "record/text.h"
 #include "record/timestamps.h"
 #include "wal/parse_commit.h"
@@ -166,6 +167,7 @@ void ReadPath::try_fetch(std::shared_ptr<FetchRequest> r) {
     return r->done(fail(Errc::kOutOfRange, "offset " + std::to_string(r->from.v) + " is outside of the log's " +
                                                std::to_string(r->ends.log_start.v) + " to " +
                                                std::to_string(r->ends.visible_end.v)));
+  if (planted(PlantedBug::fetch_not_durable)) r->ends.durable_end = r->ends.visible_end;
   if (r->from >= r->ends.durable_end) return r->done(Fetched{{}, r->ends});
   Partition::Cover cover = r->partition.cover(r->from, r->ends.durable_end, r->max_bytes);
   if (cover.extent) return fetch_from_object(std::move(r), *cover.extent);

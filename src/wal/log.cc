@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/planted_bug.h"
 #include "codec/crc32c.h"
 #include "codec/endian.h"
 
@@ -147,6 +148,11 @@ void Log::note_end(EndMark& mark, PartitionId partition, Offset end) {
 
 void Log::wait_durable(Completion<Appended> done, Appended value) {
   MUST(!all_durable());
+  if (planted(PlantedBug::acknowledge_before_sync)) {
+    auto early = std::make_shared<Waiter>(Waiter{std::move(done), std::move(value)});
+    executor_.post([early] { early->done(std::move(early->value)); });
+    return;
+  }
   Commit& last = has_open_ ? open_ : !closed_.empty() ? closed_.back() : in_flight_;
   last.waiters.push_back({std::move(done), std::move(value)});
 }
@@ -263,11 +269,12 @@ void Log::done(Result<void> result) {
   std::deque<Commit> lost;
   Error failure;
   bool room;
+  const bool goes_on = result || planted(PlantedBug::go_on_after_failed_sync);
   {
     MutexLock l(mutex_);
     commit = std::move(in_flight_);
     busy_ = false;
-    if (result) {
+    if (goes_on) {
       counters_.commits++;
       counters_.waiters += commit.waiters.size();
       counters_.sync_ns += static_cast<uint64_t>((clock_.now() - write_began_).count());
@@ -288,12 +295,13 @@ void Log::done(Result<void> result) {
     arm_idle_close();
     idle_.notify_all();
   }
+  if (goes_on && !result) failure = {Errc::kReadOnly, 0, "planted"};
   if (result) {
     client_.on_durable(commit.ends, LogPosition::at(commit.segment->number, commit.end), commit.payload_bytes);
     answer(commit, {});
   } else {
     LOG_ERROR("{}", failure.message());
-    client_.on_poisoned(failure);
+    if (!goes_on) client_.on_poisoned(failure);
     answer(commit, tl::unexpected<Error>(failure));
     for (Commit& c : lost) answer(c, tl::unexpected<Error>(failure));
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/planted_bug.h"
 #include "wal/parse_commit.h"
 #include "wal/segment_buffer.h"
 
@@ -49,7 +50,8 @@ class Recovery {
       }
       if (header->store != store_)
         return fail(Errc::kInvalidArgument, path + " belongs to another store; give this data directory its own");
-      recovered_.start.segment = std::max(recovered_.start.segment, header->segment + 1);
+      recovered_.start.segment = std::max(recovered_.start.segment,
+                                          header->segment + (planted(PlantedBug::continue_in_found_segment) ? 0 : 1));
       if (header->segment < from_.segment()) free_.push_back(path);
       else found_.push_back({path, *header});
     }
@@ -85,6 +87,7 @@ class Recovery {
   }
 
   bool continues(const ParsedCommit& c) const {
+    if (planted(PlantedBug::ignore_chain)) return true;
     if (recovered_.commits == 0) return from_.v != 0 || c.body.number == 1;
     return c.body.number == recovered_.start.commit && c.body.previous == recovered_.start.previous_checksum &&
            (entries_.empty() || entries_.front().header.sequence == recovered_.start.sequence);
@@ -156,6 +159,7 @@ class Recovery {
 
   /// What was accepted may have come from a device cache or, for buffered writes, never have been synced.
   Result<void> make_durable() {
+    if (planted(PlantedBug::publish_before_second_sync)) return {};
     for (const Found& f : found_) {
       TRY_ASSIGN(auto file, fs_.open(f.path, OpenMode::read_write, SyncMethod::buffered));
       TRY(file->sync());

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/planted_bug.h"
 
 namespace topicfs::wal {
 namespace {
@@ -120,7 +121,7 @@ Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t nu
   encode(header, {zeros.get(), kBlockBytes});
   TRY(segment->file->write_at(0, {ByteSpan(zeros.get(), kBlockBytes)}));
   TRY(segment->file->sync());
-  if (is_new) TRY(fs_.sync_directory(options_.directory));
+  if (is_new && !planted(PlantedBug::no_directory_sync)) TRY(fs_.sync_directory(options_.directory));
   segment->number = number;
   segment->path = std::move(path);
   segment->chunks.assign((options_.segment_bytes + pool_.chunk_bytes() - 1) / pool_.chunk_bytes(), kNoChunk);

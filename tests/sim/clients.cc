@@ -168,7 +168,7 @@ bool Simulation::may_fail(const Error& error) {
     case Errc::kClosed: return stopping_;
     case Errc::kIo:
     case Errc::kNoSpace: return disk_failed_;
-    case Errc::kCorrupt: return damaged_ || !weather_.is_fine();
+    case Errc::kCorrupt: return damaged_ || garbled_;
     case Errc::kFull: return true;
     case Errc::kReadOnly: return poisoned_ = true;
     default: return false;

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/planted_bug.h"
 #include "sim/simulation.h"
 
 using namespace topicfs;
@@ -29,7 +30,8 @@ struct Options {
   size_t lines = 60;       // of a shortened trace
   double seconds = 0;       // 0: as many runs as asked for
   bool trace = false, shorten = true, twice = false;
-  std::string commit = "unknown", only;
+  std::string commit = "unknown", only, found;
+  bool planted = false;
 };
 
 struct Run {
@@ -140,6 +142,51 @@ bool run_seed(uint64_t seed, const Options& o, Outcome& total) {
   return false;
 }
 
+/// Seeds that have found something before.
+int run_found(const Options& o) {
+  std::ifstream in(o.found);
+  if (!in) return fmt::print(stderr, "cannot read {}\n", o.found), 2;
+  uint64_t runs = 0, failed = 0;
+  Outcome total;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    uint64_t seed;
+    Options one = o;
+    if (!(words >> seed >> one.steps)) continue;
+    runs++;
+    if (!run_seed(seed, one, total)) failed++;
+  }
+  fmt::print("{} seeds that have found bugs: {} appends, {} crashes; {} failed\n", runs, total.appends, total.crashes, failed);
+  return failed == 0 && runs > 0 ? 0 : 1;
+}
+
+#ifdef TOPICFS_PLANTED_BUGS
+constexpr const char* kPlantedNames[kPlantedBugs] = {
+    "none", "acknowledge_before_sync", "skip_epoch_check", "ignore_chain", "continue_in_found_segment",
+    "publish_before_second_sync", "reuse_key", "go_on_after_failed_sync", "order_by_wake_up", "no_directory_sync",
+    "fetch_not_durable", "free_before_checkpoint"};
+
+/// Each bug in turn, until a seed finds it; at most `runs` seeds.
+int run_planted(const Options& o) {
+  int missed = 0;
+  for (int bug = 1; bug < kPlantedBugs; bug++) {
+    std::string found;
+    uint64_t runs = 0;
+    for (; found.empty() && runs < o.runs; runs++) {
+      std::vector<Step> plan = make_plan(o.seed + runs, o.steps);
+      planted_bug = static_cast<PlantedBug>(bug);
+      found = run_apart(o.seed + runs, plan, false).outcome.failure;
+      planted_bug = PlantedBug::none;
+      if (!found.empty() && !run_apart(o.seed + runs, plan, false).outcome.failure.empty()) found.clear();  // not by it
+    }
+    missed += found.empty();
+    fmt::print("{:28} {} {} seeds: {}\n", kPlantedNames[bug], found.empty() ? "NOT FOUND in" : "found with", runs,
+               found.substr(0, 140));
+  }
+  return missed == 0 ? 0 : 1;
+}
+#endif
+
 uint64_t number(const char* text) { return std::strtoull(text, nullptr, 0); }
 
 }  // namespace
@@ -156,6 +203,8 @@ int main(int argc, char** argv) {
     else if (name == "--seconds") o.seconds = std::atof(value());
     else if (name == "--commit") o.commit = value();
     else if (name == "--only") o.only = value();
+    else if (name == "--found") o.found = value();
+    else if (name == "--planted") o.planted = true;
     else if (name == "--lines") o.lines = number(value());
     else if (name == "--trace") o.trace = true;
     else if (name == "--whole") o.shorten = false;
@@ -167,6 +216,14 @@ int main(int argc, char** argv) {
   }
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   set_up_logging("sim", o.trace ? LogLevel::info : LogLevel::error);
+  if (!o.found.empty()) return run_found(o);
+  if (o.planted) {
+#ifdef TOPICFS_PLANTED_BUGS
+    return run_planted(o);
+#else
+    return fmt::print(stderr, "this build has no planted bugs: see sim_planted\n"), 2;
+#endif
+  }
   auto until = system_clock().now() + std::chrono::nanoseconds(static_cast<int64_t>(o.seconds * 1e9));
   uint64_t runs = 0, failed = 0;
   Outcome total;

@@ -63,6 +63,7 @@ void Simulation::open() {
     bool cut = i < kOpeningsInTrouble && random_.percent(15);
     if (cut) machine_.disk.cut_power_after(random_.between(1, 300));
     bool failed_before = std::exchange(disk_failed_, false);
+    garbled_ = false;
     Result<void> opened = machine_.open();
     if (opened) {
       disk_failed_ |= failed_before;
@@ -76,7 +77,7 @@ void Simulation::open() {
       continue;
     }
     if (damaged_) return void(over_ = true);  // refused: as it should be
-    if (!disk_failed_ && weather_.is_fine() && !lists_lag_)
+    if (!disk_failed_ && weather_.is_fine() && !garbled_ && !lists_lag_)
       return fail("the engine does not open: " + opened.error().message());
   }
   fail("the engine does not open, though every fault is over");
@@ -186,6 +187,7 @@ MemoryObjectStore::Fate Simulation::store_fate(const MemoryObjectStore::Request&
     fate.error = {Errc::kUnavailable, 0, "the connection was reset"};
   }
   fate.garbled = percent(weather_.garbled_percent);
+  garbled_ |= fate.garbled;
   if (request.verb == MemoryObjectStore::Verb::list && percent(weather_.lagging_percent)) {
     fate.hidden_keys = random_.between(1, 2);
     lists_lag_ = true;

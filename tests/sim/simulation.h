@@ -145,6 +145,7 @@ class Simulation final : private EngineListener {
   bool disk_failed_ = false;     ///< in this life of the process, or before it opened
   bool poisoned_ = false;
   bool stopping_ = false;
+  bool garbled_ = false;         ///< some answer of the store was, in this life of the process
   bool lists_lag_ = false;       ///< some list has left something out since the disk was lost
   bool disk_lost_ = false;       ///< the engine must come up from the bucket
   bool damaged_ = false;         ///< beyond what can be survived

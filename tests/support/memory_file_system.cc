@@ -62,8 +62,13 @@ void MemoryFileSystem::Node::forget_clean() {
   if (unsynced.empty()) lied = false;
 }
 
-void MemoryFileSystem::Node::lose_unsynced() {
-  for (uint32_t s : unsynced) sectors[s] = Sector::forgotten;
+void MemoryFileSystem::Node::lose_unsynced(const Keep& keep) {
+  for (uint32_t s : unsynced) {
+    if (sectors[s] != Sector::written) continue;
+    if (keep && keep()) make_durable(s), sectors[s] = Sector::clean;
+    else sectors[s] = Sector::forgotten;
+  }
+  forget_clean();
 }
 
 void MemoryFileSystem::Node::see_lost(uint64_t position, MutableByteSpan into) const {
@@ -77,7 +82,7 @@ void MemoryFileSystem::Node::see_lost(uint64_t position, MutableByteSpan into) c
 void MemoryFileSystem::Node::crash(const Keep& keep) {
   if (keep) {
     for (uint32_t s : unsynced)
-      if (sectors[s] != Sector::clean && keep()) make_durable(s);
+      if (sectors[s] == Sector::written && keep()) make_durable(s);
     if (durable.size() < written.size() && keep()) durable.resize(written.size());
   }
   written = durable;
@@ -113,7 +118,7 @@ class MemoryFile final : public File {
     MutexLock l(fs_.mutex_);
     DiskFate fate = fs_.decide(DiskOperation::sync, path_);
     if (!fate.error.what.empty()) {
-      if (fate.effect == DiskFate::Effect::some) node_->lose_unsynced();
+      if (fate.effect == DiskFate::Effect::some) node_->lose_unsynced(fs_.coin_);
       return tl::unexpected<Error>(fate.error);
     }
     if (is_dsync(method_)) return {};  // its writes were

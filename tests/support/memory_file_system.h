@@ -8,8 +8,8 @@
 //   - crash() forgets what is not durable, or tosses a coin for each unsynced 512-byte sector of each file, for each
 //     file's growth and for each unsynced name: any mixture of old and new may be left. Locks end with it.
 //   - A hook decides on every operation: it may fail without effect; a write may fail after a part of its sectors
-//     (short, or torn); a sync may fail, and then what it should have made durable is forgotten by all later syncs
-//     too, as Linux does it, though it still reads back, but for direct I/O; a sync may lie: it succeeds and does nothing.
+//     (short, or torn); a sync may fail, and then what it should have made durable, and has not, is forgotten by all
+//     later syncs too, as Linux does it, though it still reads back, but for direct I/O; a sync may lie: it succeeds and does nothing.
 //   - After cut_power_after(n) and n more operations everything fails, without effect, until crash(); a write that
 //     was the last may have come to the disk in part.
 //   - damage() flips a bit, in both images.
@@ -102,7 +102,7 @@ class MemoryFileSystem final : public FileSystem {
     void sync();
     void sync(uint64_t from, uint64_t to);
     void forget_clean();
-    void lose_unsynced();
+    void lose_unsynced(const Keep& keep);
     void see_lost(uint64_t position, MutableByteSpan into) const;  ///< as direct I/O does
     void crash(const Keep& keep);
   };
