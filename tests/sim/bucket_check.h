@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "sim/partition_model.h"
+#include "support/partition_model.h"
 #include "support/memory_object_store.h"
 
 namespace topicfs::sim {

@@ -23,12 +23,12 @@ std::string Simulation::describe(const TopicPtr& t) {
 
 std::string Simulation::describe(const std::string& group) {
   std::string d;
-  machine_.engine().fetch_offsets(group, [&](Result<std::vector<CommittedOffset>> found) {
+  machine_->engine().fetch_offsets(group, [&](Result<std::vector<CommittedOffset>> found) {
     if (!found) return fail("fetch_offsets: " + found.error().message());
     std::sort(found->begin(), found->end(), [](const auto& a, const auto& b) { return a.partition < b.partition; });
     for (const CommittedOffset& o : *found) d += fmt::format("{}:{}:{} ", o.partition.v, o.offset.v, o.metadata);
   });
-  machine_.engine().list_groups("", [&](Result<std::vector<StoredGroup>> all) {
+  machine_->engine().list_groups("", [&](Result<std::vector<StoredGroup>> all) {
     if (!all) return fail("list_groups: " + all.error().message());
     for (const StoredGroup& g : *all)
       if (g.name == group && !g.state.protocol_type.empty()) d += fmt::format("generation {}", g.state.generation);
@@ -45,8 +45,8 @@ bool Simulation::is_in_doubt(const Error& error) {
 // ---- topics
 
 Completion<TopicPtr> Simulation::topic_changed(size_t topic) {
-  return [this, topic, life = machine_.life()](Result<TopicPtr> result) {
-    if (machine_.life() != life || !machine_.has_power()) return;
+  return [this, topic, life = machine_->life()](Result<TopicPtr> result) {
+    if (machine_->life() != life || !machine_->has_power()) return;
     Topic& t = topics_[topic];
     note(fmt::format("{} changed: {}", t.name, result ? "yes" : result.error().what));
     if (!result && is_in_doubt(result.error())) return;  // it stays busy
@@ -62,7 +62,7 @@ Completion<TopicPtr> Simulation::topic_changed(size_t topic) {
 void Simulation::create_topic(SeededRandom& r) {
   size_t i = r.below(topics_.size());
   Topic& t = topics_[i];
-  if (t.busy || t.is_there() || !machine_.is_up()) return;
+  if (t.busy || t.is_there() || !machine_->is_up()) return;
   NewTopic topic;
   topic.name = t.name;
   topic.partitions = static_cast<int32_t>(r.between(1, 4));
@@ -73,44 +73,44 @@ void Simulation::create_topic(SeededRandom& r) {
   expected->partitions.resize(static_cast<size_t>(topic.partitions));
   t.state.begin(describe(TopicPtr(expected)));
   t.busy = true;
-  machine_.engine().create_topic(std::move(topic), topic_changed(i));
+  machine_->engine().create_topic(std::move(topic), topic_changed(i));
 }
 
 void Simulation::change_topic(SeededRandom& r, Kind kind) {
   size_t i = r.below(topics_.size());
   Topic& t = topics_[i];
-  if (t.busy || !t.is_there() || !machine_.is_up()) return;
-  TopicPtr now = machine_.engine().find_topic(t.id);
+  if (t.busy || !t.is_there() || !machine_->is_up()) return;
+  TopicPtr now = machine_->engine().find_topic(t.id);
   if (!now) return fail(t.name + " is gone");
   auto next = std::make_shared<TopicInfo>(*now);
   t.busy = true;
   if (kind == Kind::add_partitions) {
     next->partitions.resize(now->partitions.size() + r.between(1, 2));
     t.state.begin(describe(TopicPtr(next)));
-    machine_.engine().add_partitions(t.id, static_cast<int32_t>(next->partitions.size()), {0, 0, 0644}, topic_changed(i));
+    machine_->engine().add_partitions(t.id, static_cast<int32_t>(next->partitions.size()), {0, 0, 0644}, topic_changed(i));
   } else if (kind == Kind::change_settings) {
     std::string value = r.coin() ? "LogAppendTime" : "CreateTime";
     next->settings["message.timestamp.type"] = value;
     t.state.begin(describe(TopicPtr(next)));
-    machine_.engine().change_settings(t.id, {{"message.timestamp.type", value}}, topic_changed(i));
+    machine_->engine().change_settings(t.id, {{"message.timestamp.type", value}}, topic_changed(i));
   } else {
     OwnershipChange change;
     change.uid = next->ownership.uid = static_cast<uint32_t>(r.below(1000));
     t.state.begin(describe(TopicPtr(next)));
-    machine_.engine().change_ownership(t.id, change, topic_changed(i));
+    machine_->engine().change_ownership(t.id, change, topic_changed(i));
   }
 }
 
 void Simulation::delete_topic(SeededRandom& r) {
   size_t i = r.between(kKept, topics_.size() - 1);
   Topic& t = topics_[i];
-  if (t.busy || !t.is_there() || !machine_.is_up()) return;
+  if (t.busy || !t.is_there() || !machine_->is_up()) return;
   bool empty = r.percent(30);
   t.state.begin("none");
   t.busy = true;
-  uint64_t life = machine_.life();
-  machine_.engine().delete_topic(t.id, empty ? OnlyEmpty::yes : OnlyEmpty::no, [this, i, empty, life](Result<void> result) {
-    if (machine_.life() != life || !machine_.has_power()) return;
+  uint64_t life = machine_->life();
+  machine_->engine().delete_topic(t.id, empty ? OnlyEmpty::yes : OnlyEmpty::no, [this, i, empty, life](Result<void> result) {
+    if (machine_->life() != life || !machine_->has_power()) return;
     Topic& gone = topics_[i];
     note(fmt::format("{} deleted: {}", gone.name, result ? "yes" : result.error().what));
     if (!result && is_in_doubt(result.error())) return;
@@ -146,8 +146,8 @@ void Simulation::know_topic(Topic& t, const TopicPtr& found, bool lost) {
 // ---- groups
 
 Completion<void> Simulation::group_changed(size_t group) {
-  return [this, group, life = machine_.life()](Result<void> result) {
-    if (machine_.life() != life || !machine_.has_power()) return;
+  return [this, group, life = machine_->life()](Result<void> result) {
+    if (machine_->life() != life || !machine_->has_power()) return;
     Group& g = groups_[group];
     note(fmt::format("{} changed: {}", g.name, result ? "yes" : result.error().what));
     if (!result && is_in_doubt(result.error())) return;
@@ -164,7 +164,7 @@ Completion<void> Simulation::group_changed(size_t group) {
 void Simulation::change_group(SeededRandom& r, Kind kind) {
   size_t i = r.below(groups_.size());
   Group& g = groups_[i];
-  if (g.busy || !machine_.is_up()) return;
+  if (g.busy || !machine_->is_up()) return;
   GroupText next = GroupText::parse(g.state.now());
   const Topic& t = topics_[r.below(kKept)];
   if (kind == Kind::commit_offsets || kind == Kind::delete_offsets) {
@@ -176,8 +176,8 @@ void Simulation::change_group(SeededRandom& r, Kind kind) {
     else next.offsets.erase(id);
     g.state.begin(next.text());
     g.busy = true;
-    if (kind == Kind::commit_offsets) machine_.engine().commit_offsets(g.name, {{id, offset, -1, metadata}}, group_changed(i));
-    else machine_.engine().delete_offsets(g.name, {id}, group_changed(i));
+    if (kind == Kind::commit_offsets) machine_->engine().commit_offsets(g.name, {{id, offset, -1, metadata}}, group_changed(i));
+    else machine_->engine().delete_offsets(g.name, {id}, group_changed(i));
   } else if (kind == Kind::save_group) {
     GroupState state;
     state.protocol_type = "consumer";
@@ -185,22 +185,22 @@ void Simulation::change_group(SeededRandom& r, Kind kind) {
     next.members = fmt::format("generation {}", state.generation);
     g.state.begin(next.text());
     g.busy = true;
-    machine_.engine().save_group(g.name, state, group_changed(i));
+    machine_->engine().save_group(g.name, state, group_changed(i));
   } else {
     g.state.begin("");
     g.busy = true;
-    machine_.engine().delete_group(g.name, group_changed(i));
+    machine_->engine().delete_group(g.name, group_changed(i));
   }
 }
 
 // ---- after a restart
 
 void Simulation::check_catalog(bool lost) {
-  for (const TopicPtr& found : machine_.engine().list_topics())
+  for (const TopicPtr& found : machine_->engine().list_topics())
     if (std::none_of(topics_.begin(), topics_.end(), [&](const Topic& t) { return t.name == found->name; }))
       fail("there is a topic " + found->name + " that nobody made");
   for (Topic& t : topics_) {
-    TopicPtr found = machine_.engine().find_topic(t.name);
+    TopicPtr found = machine_->engine().find_topic(t.name);
     std::string before = t.state.now();
     if (!t.state.accept(describe(found), lost))
       fail(fmt::format("after a restart {} is '{}', not '{}'", t.name, describe(found), before));
@@ -216,10 +216,10 @@ void Simulation::check_catalog(bool lost) {
 }
 
 void Simulation::producer_ids(SeededRandom& r) {
-  if (!machine_.is_up()) return;
+  if (!machine_->is_up()) return;
   auto count = static_cast<int32_t>(r.between(1, 1000));
-  machine_.engine().allocate_producer_ids(count, [this, count, life = machine_.life()](Result<int64_t> first) {
-    if (machine_.life() != life || !machine_.has_power()) return;
+  machine_->engine().allocate_producer_ids(count, [this, count, life = machine_->life()](Result<int64_t> first) {
+    if (machine_->life() != life || !machine_->has_power()) return;
     if (!first && !is_in_doubt(first.error()) && first.error().code != Errc::kFull)
       return fail("allocate_producer_ids: " + first.error().message());
     if (!first) return;

@@ -43,7 +43,7 @@ PartitionModel* Simulation::find(PartitionId id) {
 }
 
 PartitionModel* Simulation::pick(SeededRandom& r) {
-  if (!machine_.is_up()) return nullptr;
+  if (!machine_->is_up()) return nullptr;
   size_t first = r.below(topics_.size());
   for (size_t i = 0; i < topics_.size(); i++) {
     Topic& t = topics_[(first + i) % topics_.size()];
@@ -88,22 +88,22 @@ void Simulation::append_batch(SeededRandom& r) {
 
 void Simulation::append(PartitionModel& p, ModelAppend a, ByteSpan bytes, SeededRandom& r) {
   AppendOptions options{r.percent(60) ? Ack::durable : Ack::buffered, r.percent(90) ? Wait::yes : Wait::no};
-  uint64_t order = a.order, life = machine_.life();
+  uint64_t order = a.order, life = machine_->life();
   bool is_batch = !a.batch.empty(), unfinished = a.text.back() != '\n';
   PartitionId id = p.id;
   p.add(std::move(a));
   auto answered = std::make_shared<bool>(false);
   auto done = [this, id, order, life, answered, ack = options.ack](Result<Appended> result) {
     *answered = true;
-    if (machine_.life() == life && machine_.has_power()) on_append(id, order, ack, std::move(result));
+    if (machine_->life() == life && machine_->has_power()) on_append(id, order, ack, std::move(result));
   };
   RequestId request = 0;
   if (is_batch) {
-    request = machine_.engine().append_batch(id, bytes, options, done);
+    request = machine_->engine().append_batch(id, bytes, options, done);
   } else {
     size_t cut = r.below(bytes.size() + 1);
     ByteSpan pieces[] = {bytes.first(cut), bytes.subspan(cut)};
-    request = machine_.engine().append_text(id, pieces, unfinished ? LastLine::unfinished : LastLine::complete, options, done);
+    request = machine_->engine().append_text(id, pieces, unfinished ? LastLine::unfinished : LastLine::complete, options, done);
   }
   note(fmt::format("append {} to {}{}{}", order, id.v, is_batch ? " batch" : "", options.ack == Ack::durable ? " durable" : ""));
   if (request) waiting_.emplace_back(order, request);
@@ -137,10 +137,10 @@ void Simulation::sync(SeededRandom& r) {
   if (!p) return;
   // The log has appends in the order of their calls: what is durable is all up to the last that has a place.
   Offset placed = p->placed_end();
-  uint64_t life = machine_.life();
+  uint64_t life = machine_->life();
   PartitionId id = p->id;
-  machine_.engine().sync(id, [this, life, id, placed](Result<void> result) {
-    if (machine_.life() != life || !machine_.has_power()) return;
+  machine_->engine().sync(id, [this, life, id, placed](Result<void> result) {
+    if (machine_->life() != life || !machine_->has_power()) return;
     if (!result) {
       poisoned_ |= result.error().code == Errc::kReadOnly;
       return;
@@ -151,18 +151,18 @@ void Simulation::sync(SeededRandom& r) {
 }
 
 void Simulation::cancel(SeededRandom& r) {
-  if (waiting_.empty() || !machine_.is_up()) return;
+  if (waiting_.empty() || !machine_->is_up()) return;
   size_t i = r.below(waiting_.size());
   RequestId request = waiting_[i].second;
   waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(i));
-  machine_.engine().cancel(request);
+  machine_->engine().cancel(request);
 }
 
 // ---- readers
 
 /// Whether a reader may be told this now.
 bool Simulation::may_fail(const Error& error) {
-  if (!machine_.has_power()) return true;
+  if (!machine_->has_power()) return true;
   switch (error.code) {
     case Errc::kUnavailable: return true;
     case Errc::kClosed: return stopping_;
@@ -178,15 +178,15 @@ bool Simulation::may_fail(const Error& error) {
 void Simulation::read_text(SeededRandom& r) {
   PartitionModel* p = pick(r);
   if (!p) return;
-  auto ends = machine_.engine().ends(p->id);
+  auto ends = machine_->engine().ends(p->id);
   if (!ends) return;  // being deleted
   check(p->check_ends(*ends));
   TextPosition from = ends->text_start + static_cast<int64_t>(r.below(static_cast<uint64_t>(ends->text_end - ends->text_start) + 1));
-  uint64_t life = machine_.life();
+  uint64_t life = machine_->life();
   PartitionId id = p->id;
-  machine_.engine().read_text(id, from, r.between(1, 100'000), [this, id, from, life](Result<TextRead> read) {
+  machine_->engine().read_text(id, from, r.between(1, 100'000), [this, id, from, life](Result<TextRead> read) {
     PartitionModel* q = find(id);
-    if (machine_.life() != life || !machine_.has_power() || !q) return;
+    if (machine_->life() != life || !machine_->has_power() || !q) return;
     if (!read && !may_fail(read.error())) return fail("read_text: " + read.error().message());
     if (!read) return;
     std::string text;
@@ -198,15 +198,15 @@ void Simulation::read_text(SeededRandom& r) {
 void Simulation::fetch(SeededRandom& r) {
   PartitionModel* p = pick(r);
   if (!p) return;
-  auto ends = machine_.engine().ends(p->id);
+  auto ends = machine_->engine().ends(p->id);
   if (!ends) return;
   check(p->check_ends(*ends));
   Offset from = ends->log_start + static_cast<int64_t>(r.below(static_cast<uint64_t>(ends->durable_end - ends->log_start) + 1));
-  uint64_t life = machine_.life();
+  uint64_t life = machine_->life();
   PartitionId id = p->id;
-  machine_.engine().fetch(id, from, r.between(1, 100'000), [this, id, from, life](Result<Fetched> fetched) {
+  machine_->engine().fetch(id, from, r.between(1, 100'000), [this, id, from, life](Result<Fetched> fetched) {
     PartitionModel* q = find(id);
-    if (machine_.life() != life || !machine_.has_power() || !q) return;
+    if (machine_->life() != life || !machine_->has_power() || !q) return;
     if (!fetched && !may_fail(fetched.error())) return fail("fetch: " + fetched.error().message());
     if (!fetched) return;
     std::vector<std::byte> bytes;
@@ -221,18 +221,18 @@ void Simulation::fetch(SeededRandom& r) {
 
 /// The whole file. False if it could not be read to its end, which may be.
 bool Simulation::read_all(PartitionModel& p, SeededRandom& r) {
-  auto ends = machine_.engine().ends(p.id);
+  auto ends = machine_->engine().ends(p.id);
   if (!ends) return false;
   check(p.check_ends(*ends));
   TextPosition at = ends->text_start;
   int failures = 0;
   while (at < ends->text_end && outcome_.failure.empty()) {
     auto answer = std::make_shared<std::optional<Result<TextRead>>>();
-    machine_.engine().read_text(p.id, at, r.percent(80) ? 1 << 20 : r.between(1, 5000),
+    machine_->engine().read_text(p.id, at, r.percent(80) ? 1 << 20 : r.between(1, 5000),
                                 [answer](Result<TextRead> read) { *answer = std::move(read); });
-    uint64_t life = machine_.life();
+    uint64_t life = machine_->life();
     if (!drive_until([&] { return answer->has_value(); })) {
-      if (machine_.life() == life) fail("a read is never answered");
+      if (machine_->life() == life) fail("a read is never answered");
       return false;
     }
     Result<TextRead>& read = **answer;
@@ -249,17 +249,17 @@ bool Simulation::read_all(PartitionModel& p, SeededRandom& r) {
 }
 
 bool Simulation::fetch_all(PartitionModel& p, SeededRandom& r) {
-  auto ends = machine_.engine().ends(p.id);
+  auto ends = machine_->engine().ends(p.id);
   if (!ends) return false;
   Offset at = ends->log_start;
   int failures = 0;
   while (at < ends->durable_end && outcome_.failure.empty()) {
     auto answer = std::make_shared<std::optional<Result<Fetched>>>();
-    machine_.engine().fetch(p.id, at, r.percent(80) ? 1 << 20 : r.between(1, 5000),
+    machine_->engine().fetch(p.id, at, r.percent(80) ? 1 << 20 : r.between(1, 5000),
                             [answer](Result<Fetched> fetched) { *answer = std::move(fetched); });
-    uint64_t life = machine_.life();
+    uint64_t life = machine_->life();
     if (!drive_until([&] { return answer->has_value(); })) {
-      if (machine_.life() == life) fail("a fetch is never answered");
+      if (machine_->life() == life) fail("a fetch is never answered");
       return false;
     }
     Result<Fetched>& fetched = **answer;
@@ -275,14 +275,14 @@ bool Simulation::fetch_all(PartitionModel& p, SeededRandom& r) {
 }
 
 void Simulation::verify(SeededRandom& r) {
-  uint64_t life = machine_.life();
+  uint64_t life = machine_->life();
   for (Topic& t : topics_) {
     for (size_t i = 0; i < t.partitions.size(); i++) {
-      if (!machine_.is_up() || machine_.life() != life || !outcome_.failure.empty() || !t.is_there()) return;
+      if (!machine_->is_up() || machine_->life() != life || !outcome_.failure.empty() || !t.is_there()) return;
       bool read = read_all(t.partitions[i], r);
-      if (!machine_.is_up() || machine_.life() != life) return;
+      if (!machine_->is_up() || machine_->life() != life) return;
       bool fetched = fetch_all(t.partitions[i], r);
-      if (machine_.life() != life) return;
+      if (machine_->life() != life) return;
       if ((!read || !fetched) && !t.busy && weather_.is_fine() && !disk_failed_ && !damaged_ && !poisoned_ && outcome_.failure.empty())
         fail(fmt::format("partition {} cannot be read, though nothing is wrong", t.partitions[i].id.v));
     }
@@ -290,10 +290,10 @@ void Simulation::verify(SeededRandom& r) {
 }
 
 void Simulation::on_durable(std::span<const PartitionId> partitions) {
-  if (!machine_.is_up() || !machine_.has_power()) return;
+  if (!machine_->is_up() || !machine_->has_power()) return;
   for (PartitionId id : partitions) {
     PartitionModel* p = find(id);
-    auto ends = machine_.engine().ends(id);
+    auto ends = machine_->engine().ends(id);
     if (p && ends) check(p->check_ends(*ends));
   }
 }

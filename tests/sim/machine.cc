@@ -64,8 +64,9 @@ class Machine::Device final : public LogDevice {
   Stage stage_ = Stage::idle;
 };
 
-Machine::Machine(EngineOptions options, std::shared_ptr<MemoryBucket> bucket, SeededRandom& random)
-    : options_(std::move(options)), bucket_(std::move(bucket)), random_(random) {}
+Machine::Machine(EngineOptions options, std::shared_ptr<MemoryBucket> bucket, SeededRandom& random,
+                 uint64_t first_life)
+    : options_(std::move(options)), bucket_(std::move(bucket)), random_(random), life_(first_life) {}
 
 Machine::~Machine() {
   if (executor_) end(End::killed);
@@ -79,6 +80,7 @@ Result<void> Machine::open() {
   device_ = std::make_unique<Device>(disk, *executor_, random_);
   store_ = std::make_unique<MemoryObjectStore>(*executor_, *executor_, bucket_);
   store_->set_faults(weather);
+  store_->set_conditional_put(conditional_put);
   running = executor_.get();
   instead_of_waiting = run_a_task;
   auto outcome = std::make_shared<std::optional<Result<std::unique_ptr<LocalEngine>>>>();
@@ -97,6 +99,7 @@ Result<void> Machine::open() {
 
 Result<void> Machine::stop(MonotonicTime patience) {
   auto outcome = std::make_shared<std::optional<Result<void>>>();
+  running = executor_.get();
   engine_->stop(executor_->now() + patience, [outcome](Result<void> r) { *outcome = std::move(r); });
   for (int i = 0; !*outcome && has_power() && i < kMaxTasks; i++)
     if (!executor_->run_next()) break;
@@ -116,7 +119,13 @@ void Machine::end(End how) {
   else disk.restore_power();
 }
 
+bool Machine::run_next() {
+  running = executor_.get();
+  return executor_ && executor_->run_next();
+}
+
 void Machine::take_apart() {
+  running = executor_.get();
   for (auto& put : store_->kill()) late_puts.push_back(std::move(put));
   if (engine_) engine_->close();
   up_since_ = executor_->now();

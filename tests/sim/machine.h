@@ -31,7 +31,7 @@ enum class End {
 
 class Machine {
  public:
-  Machine(EngineOptions options, std::shared_ptr<MemoryBucket> bucket, SeededRandom& random);
+  Machine(EngineOptions options, std::shared_ptr<MemoryBucket> bucket, SeededRandom& random, uint64_t first_life);
   ~Machine();
 
   /// Tasks that an opening, or a stop, may take before it counts as hanging.
@@ -48,7 +48,7 @@ class Machine {
   /// Grows with each process; answers to an earlier one are nobody's.
   uint64_t life() const { return life_; }
   /// Runs the next task, moving time on to it. False if there is none.
-  bool run_next() { return executor_ && executor_->run_next(); }
+  bool run_next();
 
   LocalEngine& engine() { return *engine_; }
   ManualExecutor& executor() { return *executor_; }
@@ -57,6 +57,7 @@ class Machine {
   MemoryFileSystem disk;
   std::vector<MemoryObjectStore::LatePut> late_puts;  ///< of processes that have ended
   MemoryObjectStore::Faults weather;                  ///< of the store, for each process anew
+  bool conditional_put = true;                        ///< what the store's server has
   WallMilliseconds clock_jump{0};                     ///< of the wall clock, since the beginning
 
  private:
@@ -67,7 +68,7 @@ class Machine {
   std::shared_ptr<MemoryBucket> bucket_;
   SeededRandom& random_;
   MonotonicTime up_since_{std::chrono::seconds(1)};
-  uint64_t life_ = 0;
+  uint64_t life_;
   std::unique_ptr<ManualExecutor> executor_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<MemoryObjectStore> store_;

@@ -2,6 +2,7 @@
 // like any other; makes a failing plan shorter; prints what reproduces it.
 #include <fmt/core.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@ using namespace topicfs::sim;
 
 namespace {
 
-constexpr unsigned kSecondsPerRun = 120;  // then it hangs
+constexpr time_t kSecondsPerRun = 60;  // of the processor's; then it hangs
 
 struct Options {
   uint64_t seed = 1, runs = 1, steps = 600;
@@ -59,7 +60,8 @@ Run run_apart(uint64_t seed, const std::vector<Step>& plan, bool trace) {
     ::close(fds[0]);
     ::dup2(fds[1], 1);
     ::dup2(fds[1], 2);  // the last words of a bug go the same way
-    ::alarm(kSecondsPerRun);
+    const itimerval limit{{0, 0}, {kSecondsPerRun, 0}};
+    ::setitimer(ITIMER_PROF, &limit, nullptr);
     auto* simulation = new Simulation(seed, plan, trace);  // not taken apart: a failure may leave it in any state
     Outcome o = simulation->run();
     std::fflush(stdout);
@@ -88,7 +90,7 @@ Run run_apart(uint64_t seed, const std::vector<Step>& plan, bool trace) {
   run.outcome.failed_step = plan.size();
   run.output = text;
   std::string words = last_lines(text, 3);
-  run.outcome.failure = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM
+  run.outcome.failure = WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF
                             ? fmt::format("it hangs: {}", words)
                             : fmt::format("the process died ({}): {}", WIFSIGNALED(status) ? ::strsignal(WTERMSIG(status)) : "exit", words);
   return run;

@@ -18,8 +18,8 @@ constexpr int kOpeningsInTrouble = 6; // then the faults are over
 void Simulation::end(End how) {
   note(how == End::killed ? "killed" : "power cut");
   outcome_.crashes++;
-  if (how == End::power_cut && machine_.disk.has_lied()) damaged_ = true;
-  machine_.end(how);
+  if (how == End::power_cut && machine_->disk.has_lied()) damaged_ = true;
+  machine_->end(how);
   open();
 }
 
@@ -27,12 +27,13 @@ void Simulation::restart() {
   note("stop");
   bool poisoned = poisoned_;
   stopping_ = true;
-  Result<void> stopped = machine_.stop(std::chrono::seconds(random_.between(1, 60)));
+  Result<void> stopped = machine_->stop(std::chrono::seconds(random_.between(1, 60)));
   stopping_ = false;
-  if (!machine_.has_power()) return end(End::power_cut);
+  if (!machine_->has_power()) return end(End::power_cut);
   note(stopped ? "stopped" : "stopped: " + stopped.error().message());
   if (!stopped && stopped.error().code == Errc::kTimedOut && stopped.error().what.find("never ends") != std::string::npos)
     return fail(stopped.error().message());
+  poisoned_ |= !stopped && stopped.error().code == Errc::kReadOnly;
   // Nothing that had a place is lost by an orderly end, whatever the store does.
   if (!poisoned && !poisoned_ && !disk_failed_) durable_floor_ = next_order_ - 1;
   if (stopped && !poisoned_) {
@@ -43,14 +44,59 @@ void Simulation::restart() {
   open();
 }
 
+/// Another machine, with an empty disk, takes the bucket over. The one before goes on for a while and does not know: what
+/// it does to the bucket must not matter. From here on the new one is the engine; what the old one acknowledges, counts no
+/// more.
+void Simulation::second_writer(SeededRandom& r) {
+  if (zombie_ || poisoned_ || !conditional_put_ || !machine_->is_up()) return;
+  note("another machine takes over");
+  machine_->engine().remove_listener(this);
+  zombie_ = std::move(machine_);
+  for (size_t i = r.below(30); i > 0; i--) {
+    for (const TopicPtr& t : zombie_->engine().list_topics()) {
+      if (t->partitions.empty()) continue;
+      ByteSpan piece = as_byte_span("said by the old machine\n");
+      zombie_->engine().append_text(t->partitions[r.below(t->partitions.size())].id, {&piece, 1}, LastLine::complete, {},
+                                    [](Result<Appended>) {});
+    }
+  }
+  machine_ = make_machine(zombie_->life() + 1'000'000);
+  machine_->disk.set_faults([this](const testing::DiskRequest& q) { return disk_fate(q); }, [this] { return random_.coin(); });
+  disk_lost_ = was_taken_over_ = true;
+  lists_lag_ = false;
+  open();
+}
+
+void Simulation::end_zombie() {
+  if (!zombie_) return;
+  note("the old machine ends");
+  zombie_->end(End::killed);
+  for (auto& put : zombie_->late_puts) machine_->late_puts.push_back(std::move(put));
+  zombie_.reset();
+}
+
+/// Whether the bucket's newest checkpoint is of the newest epoch.
+bool Simulation::is_announced() {
+  MutexLock l(bucket_->mutex);
+  std::string epoch, checkpoint;
+  for (const auto& [key, bytes] : bucket_->objects) {
+    if (key.starts_with("epochs/")) epoch = key.substr(7);
+    if (key.starts_with("checkpoints/")) checkpoint = key.substr(12, 16);
+  }
+  return epoch == checkpoint;
+}
+
 void Simulation::lose_disk(SeededRandom& r) {
+  // Until it has put something there, a machine that took over leaves no trace but its epoch: after its loss the bucket
+  // still is what the old one made of it.
+  if (was_taken_over_ && !is_announced()) return;
   if (r.coin() && !poisoned_) {
     restart();
-    if (!outcome_.failure.empty()) return;
+    if (!outcome_.failure.empty() || over_) return;
   }
   note("disk lost");
-  machine_.end(End::power_cut);
-  machine_.disk.wipe();
+  machine_->end(End::power_cut);
+  machine_->disk.wipe();
   disk_lost_ = true;
   lists_lag_ = false;
   open();
@@ -61,17 +107,17 @@ void Simulation::open() {
   for (int i = 0; i < kMaxOpenings; i++) {
     if (i == kOpeningsInTrouble) calm();
     bool cut = i < kOpeningsInTrouble && random_.percent(15);
-    if (cut) machine_.disk.cut_power_after(random_.between(1, 300));
+    if (cut) machine_->disk.cut_power_after(random_.between(1, 300));
     bool failed_before = std::exchange(disk_failed_, false);
     garbled_ = false;
-    Result<void> opened = machine_.open();
+    Result<void> opened = machine_->open();
     if (opened) {
       disk_failed_ |= failed_before;
       return after_open();
     }
     note("not opened: " + opened.error().message());
-    bool power = machine_.has_power();
-    machine_.end(power ? End::killed : End::power_cut);
+    bool power = machine_->has_power();
+    machine_->end(power ? End::killed : End::power_cut);
     if (!power) {
       outcome_.crashes++;
       continue;
@@ -84,7 +130,7 @@ void Simulation::open() {
 }
 
 void Simulation::after_open() {
-  machine_.engine().add_listener(this);
+  machine_->engine().add_listener(this);
   poisoned_ = false;
   waiting_.clear();
   bool lost = std::exchange(disk_lost_, false);
@@ -94,7 +140,7 @@ void Simulation::after_open() {
   check(bucket_check_.take_failure());
   if (!lists_lag_) check(bucket_check_.check_references());
   SeededRandom r(random_.next());
-  if (r.percent(30) && outcome_.failure.empty() && machine_.has_power()) verify(r);
+  if (r.percent(30) && outcome_.failure.empty() && machine_->has_power()) verify(r);
 }
 
 /// The log ends at one point, in all partitions the same; what was acknowledged is before it.
@@ -103,7 +149,7 @@ void Simulation::cut_all(uint64_t floor, bool lost) {
   for (Topic& t : topics_) {
     for (PartitionModel& p : t.partitions) {
       PartitionModel::Cut cut;
-      auto ends = machine_.engine().ends(p.id);
+      auto ends = machine_->engine().ends(p.id);
       if (!ends) return fail(fmt::format("partition {} is gone", p.id.v));
       if (Verdict v = p.cut_at(*ends, cut); !v.empty()) return fail(v);
       if (cut.lost_from < p.durable_seen && !lost)
@@ -127,7 +173,7 @@ void Simulation::calm() {
   weather_ = {};
   armed_.clear();
   disk_failed_ = false;
-  if (machine_.has_power()) machine_.disk.restore_power();
+  if (machine_->has_power()) machine_->disk.restore_power();
 }
 
 // ---- the disk
@@ -202,27 +248,27 @@ void Simulation::change_weather(SeededRandom& r) {
   weather_.errors_percent = static_cast<int>(r.percent(50) ? r.below(90) : 0);
   weather_.lost_percent = static_cast<int>(r.percent(50) ? r.below(50) : 0);
   weather_.garbled_percent = static_cast<int>(r.percent(30) ? r.below(20) : 0);
-  weather_.lagging_percent = static_cast<int>(r.percent(20) ? r.below(40) : 0);
+  weather_.lagging_percent = static_cast<int>(conditional_put_ && r.percent(20) ? r.below(40) : 0);
 }
 
 /// Nothing answers for hours, while clients go on.
 void Simulation::outage(SeededRandom& r) {
   Weather before = weather_;
   weather_.errors_percent = 100;
-  uint64_t life = machine_.life();
-  for (size_t i = r.between(10, 60); i > 0 && machine_.life() == life && outcome_.failure.empty(); i--) {
+  uint64_t life = machine_->life();
+  for (size_t i = r.between(10, 60); i > 0 && machine_->life() == life && outcome_.failure.empty(); i--) {
     append_text(r);
     drive(r.below(20));
   }
-  if (machine_.life() == life && machine_.is_up() && outcome_.failure.empty()) {
-    MonotonicTime until = machine_.executor().now() + std::chrono::minutes(r.between(10, 300));
-    drive_until([&] { return machine_.executor().now() >= until; }, 20'000);
+  if (machine_->life() == life && machine_->is_up() && outcome_.failure.empty()) {
+    MonotonicTime until = machine_->executor().now() + std::chrono::minutes(r.between(10, 300));
+    drive_until([&] { return machine_->executor().now() >= until; }, 20'000);
   }
   weather_ = before;
 }
 
 void Simulation::late_put(SeededRandom& r) {
-  auto& late = machine_.late_puts;
+  auto& late = machine_->late_puts;
   if (late.empty()) return;
   size_t i = r.below(late.size());
   note("late put of " + late[i].key);
@@ -247,20 +293,21 @@ void Simulation::rot(SeededRandom& r) {
       note("rot in " + key);
       bytes = std::move(copy);
     } else {
-      auto paths = machine_.disk.paths();
+      auto paths = machine_->disk.paths();
       std::string path = paths[r.below(paths.size())];
-      size_t size = machine_.disk.contents(path).size();
-      if (size == 0) continue;
-      // Half of it near the beginning, where the log has bytes that mean something.
-      uint64_t at = r.below(r.coin() ? size : std::min<size_t>(size, 200'000));
+      auto bytes = machine_->disk.contents(path);
+      // Behind the last byte that is not zero a segment has never been written; the last commit is just before it.
+      while (!bytes.empty() && bytes.back() == std::byte{0}) bytes.pop_back();
+      if (bytes.empty()) continue;
+      uint64_t at = r.coin() ? r.below(bytes.size()) : bytes.size() - 1 - r.below(std::min<size_t>(bytes.size(), 4096));
       note(fmt::format("rot in {} at {}", path, at));
-      machine_.disk.damage(path, at);
+      machine_->disk.damage(path, at);
     }
   }
   verify(r);
   if (!outcome_.failure.empty() || over_) return;
   r.percent(20) ? lose_disk(r) : end(r.coin() ? End::killed : End::power_cut);
-  if (machine_.is_up() && outcome_.failure.empty()) verify(r);
+  if (machine_->is_up() && outcome_.failure.empty()) verify(r);
   over_ = true;
 }
 
@@ -275,7 +322,7 @@ void Simulation::lie(SeededRandom& r) {
   lying_ = r.coin();
   end(End::power_cut);
   lying_ = false;
-  if (machine_.is_up() && outcome_.failure.empty()) verify(r);
+  if (machine_->is_up() && outcome_.failure.empty()) verify(r);
   over_ = true;
 }
 

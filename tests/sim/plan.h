@@ -39,10 +39,11 @@ enum class Kind : uint8_t {
   kill,
   restart,         ///< clean
   lose_disk,       ///< after a clean stop, or without one
+  second_writer,   ///< another machine takes the bucket over, while this one goes on
   rot,             ///< the last operation: bits flip, and nothing wrong may be served
   lie,             ///< the last operation: syncs lie, then the power goes
 };
-inline constexpr size_t kKinds = 30;
+inline constexpr size_t kKinds = 31;
 std::string_view name_of(Kind kind);
 
 struct Step {

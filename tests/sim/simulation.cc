@@ -17,16 +17,24 @@ Simulation::Simulation(uint64_t seed, std::vector<Step> plan, bool trace)
       trace_(trace),
       random_(seed ^ 0x5eed),
       bucket_check_(*bucket_),
-      machine_(make_options(random_), bucket_, random_),
+      options_(make_options(random_)),
+      conditional_put_(random_.percent(80)),
       buffered_only_(random_.percent(40)) {
   for (size_t i = 0; i < kTopics; i++) topics_.emplace_back(fmt::format("topic-{}", i));
   for (size_t i = 0; i < kGroups; i++) groups_.emplace_back(fmt::format("group-{}", i));
-  machine_.weather = [this](const MemoryObjectStore::Request& r) { return store_fate(r); };
-  machine_.disk.set_faults([this](const testing::DiskRequest& r) { return disk_fate(r); }, [this] { return random_.coin(); });
+  machine_ = make_machine(1);
+  machine_->disk.set_faults([this](const testing::DiskRequest& r) { return disk_fate(r); }, [this] { return random_.coin(); });
+}
+
+std::unique_ptr<Machine> Simulation::make_machine(uint64_t first_life) {
+  auto machine = std::make_unique<Machine>(options_, bucket_, random_, first_life);
+  machine->conditional_put = conditional_put_;
+  machine->weather = [this](const MemoryObjectStore::Request& r) { return store_fate(r); };
+  return machine;
 }
 
 Simulation::~Simulation() {
-  if (machine_.is_up()) machine_.engine().remove_listener(this);
+  if (machine_->is_up()) machine_->engine().remove_listener(this);  // it goes before we do
 }
 
 EngineOptions Simulation::make_options(SeededRandom& r) {
@@ -62,7 +70,7 @@ void Simulation::fail(std::string what) {
 void Simulation::note(std::string_view what) {
   outcome_.hash = outcome_.hash * 31 + crc32c(as_byte_span(what));
   if (trace_) fmt::print("{:6} {:12.6f} {}\n", at_step_,
-                         machine_.is_up() ? static_cast<double>(machine_.executor().now().count()) / 1e9 : 0.0, what);
+                         machine_->is_up() ? static_cast<double>(machine_->executor().now().count()) / 1e9 : 0.0, what);
 }
 
 void Simulation::perform(const Step& step) {
@@ -92,17 +100,18 @@ void Simulation::perform(const Step& step) {
     case Kind::outage: outage(r); break;
     case Kind::clock_jump: {
       WallMilliseconds by{static_cast<int64_t>(r.below(7'200'000)) - 3'600'000};
-      machine_.clock_jump += by;
-      machine_.executor().jump_wall(by);
+      machine_->clock_jump += by;
+      machine_->executor().jump_wall(by);
       break;
     }
     case Kind::late_put: late_put(r); break;
     case Kind::disk_fault: arm_disk_fault(r); break;
     case Kind::power_cut: end(End::power_cut); break;
-    case Kind::power_cut_soon: machine_.disk.cut_power_after(r.between(1, 60)); break;
+    case Kind::power_cut_soon: machine_->disk.cut_power_after(r.between(1, 60)); break;
     case Kind::kill: end(End::killed); break;
     case Kind::restart: restart(); break;
     case Kind::lose_disk: lose_disk(r); break;
+    case Kind::second_writer: second_writer(r); break;
     case Kind::rot: rot(r); break;
     case Kind::lie: lie(r); break;
   }
@@ -112,20 +121,21 @@ void Simulation::perform(const Step& step) {
 /// Runs some tasks. If the power goes meanwhile, the machine comes up again.
 void Simulation::drive(uint64_t tasks) {
   for (uint64_t i = 0; i < tasks && outcome_.failure.empty(); i++) {
-    if (!machine_.run_next()) break;
-    if (!machine_.has_power()) return end(End::power_cut);
+    if (zombie_ && random_.percent(30)) zombie_->run_next();
+    if (!machine_->run_next()) break;
+    if (!machine_->has_power()) return end(End::power_cut);
   }
   check(bucket_check_.take_failure());
 }
 
 /// Runs tasks until `done`. False if the power went, or it never came.
 bool Simulation::drive_until(const std::function<bool()>& done, int tasks) {
-  uint64_t life = machine_.life();
+  uint64_t life = machine_->life();
   for (int i = 0; i < tasks && outcome_.failure.empty(); i++) {
-    if (machine_.life() != life) return false;
+    if (machine_->life() != life) return false;
     if (done()) return true;
-    if (!machine_.has_power()) return end(End::power_cut), false;
-    if (!machine_.run_next()) return false;
+    if (!machine_->has_power()) return end(End::power_cut), false;
+    if (!machine_->run_next()) return false;
   }
   return done();
 }
@@ -133,8 +143,9 @@ bool Simulation::drive_until(const std::function<bool()>& done, int tasks) {
 /// When every fault is over, the engine must work; and the bucket alone must be enough.
 void Simulation::finish() {
   SeededRandom r(seed_ ^ 0xf1);
+  end_zombie();
   calm();
-  if (machine_.has_power() && poisoned_) restart();
+  restart();  // the log may be poisoned, and nobody been told
   if (!outcome_.failure.empty()) return;
   calm();
   std::vector<Topic*> there;
@@ -151,7 +162,7 @@ void Simulation::finish() {
     ByteSpan piece = as_byte_span(text);
     uint64_t order = a.order;
     p.add(std::move(a));
-    RequestId waits = machine_.engine().append_text(p.id, {&piece, 1}, LastLine::complete, {},
+    RequestId waits = machine_->engine().append_text(p.id, {&piece, 1}, LastLine::complete, {},
                                                     [answer](Result<Appended> result) { *answer = std::move(result); });
     if (!waits) p.find(order)->placed = true;
     if (!drive_until([&] { return answer->has_value(); })) return fail("with all faults over, an append is not answered");

@@ -15,7 +15,7 @@
 #include "sim/bucket_check.h"
 #include "sim/group_text.h"
 #include "sim/machine.h"
-#include "sim/partition_model.h"
+#include "support/partition_model.h"
 #include "sim/plan.h"
 #include "sim/remembered.h"
 
@@ -71,7 +71,8 @@ class Simulation final : private EngineListener {
     if (!verdict.empty()) fail(verdict);
   }
   void note(std::string_view what);
-  EngineOptions make_options(SeededRandom& r);
+  static EngineOptions make_options(SeededRandom& r);
+  std::unique_ptr<Machine> make_machine(uint64_t first_life);
   DiskFate disk_fate(const testing::DiskRequest& request);
   MemoryObjectStore::Fate store_fate(const MemoryObjectStore::Request& request);
   void finish();
@@ -117,6 +118,9 @@ class Simulation final : private EngineListener {
   void change_weather(SeededRandom& r);
   void outage(SeededRandom& r);
   void late_put(SeededRandom& r);
+  void second_writer(SeededRandom& r);
+  void end_zombie();
+  bool is_announced();
   void rot(SeededRandom& r);
   void lie(SeededRandom& r);
   void cut_all(uint64_t floor, bool lost);
@@ -128,7 +132,12 @@ class Simulation final : private EngineListener {
   SeededRandom random_;  // of the world; steps have their own
   std::shared_ptr<MemoryBucket> bucket_ = std::make_shared<MemoryBucket>();
   BucketCheck bucket_check_;
-  Machine machine_;
+  const EngineOptions options_;
+  const bool conditional_put_;   ///< the store's server has it; without, there is one writer, and lists are right
+  const bool buffered_only_;     ///< the disk has no synchronous writes
+  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<Machine> zombie_;  ///< a machine whose bucket another has taken over
+  bool was_taken_over_ = false;
   Outcome outcome_;
   size_t at_step_ = 0;
 
@@ -149,7 +158,6 @@ class Simulation final : private EngineListener {
   bool lists_lag_ = false;       ///< some list has left something out since the disk was lost
   bool disk_lost_ = false;       ///< the engine must come up from the bucket
   bool damaged_ = false;         ///< beyond what can be survived
-  bool buffered_only_;           ///< the disk has no synchronous writes
   bool lying_ = false;           ///< syncs do
   bool over_ = false;
 };

@@ -1,4 +1,5 @@
 // The engine with its real threads, files and clock, for the thread sanitizer: what single-threaded tests cannot see.
+// The oracle is the simulation's: every answer gives an append its place, and what is read there must be its bytes.
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@
 #include "engine/local_engine.h"
 #include "io/posix_file_system.h"
 #include "object/dir/dir_store.h"
+#include "support/partition_model.h"
 
 using namespace topicfs;
 
@@ -72,25 +74,80 @@ struct RealEngine {
       for (ByteSpan piece : r->text.pieces) all += as_text(piece);
     }
   }
+  std::vector<std::byte> fetch(PartitionId p, Offset from) {
+    std::promise<Result<Fetched>> got;
+    engine->fetch(p, from, 1 << 20, [&](Result<Fetched> r) { got.set_value(std::move(r)); });
+    auto r = got.get_future().get();
+    REQUIRE_MESSAGE(r, (r ? "" : r.error().message()));
+    std::vector<std::byte> all;
+    for (ByteSpan piece : r->batches.pieces) all.insert(all.end(), piece.begin(), piece.end());
+    return all;
+  }
 };
+
+/// Both views of the partition are what the model says, to their ends.
+void check_views(RealEngine& e, sim::PartitionModel& model) {
+  auto ends = e.engine->ends(model.id);
+  REQUIRE(ends);
+  CHECK(model.check_ends(*ends) == "");
+  CHECK(ends->visible_end == model.end());
+  std::string text = e.read(model.id);
+  CHECK(model.check_text(TextPosition(0), text) == "");
+  CHECK(TextPosition(static_cast<int64_t>(text.size())) == model.text_end());
+  for (Offset at(0); at < ends->durable_end;) {
+    auto batches = e.fetch(model.id, at);
+    REQUIRE_FALSE(batches.empty());
+    Offset end;
+    REQUIRE(model.check_batches(at, batches, end) == "");
+    at = end;
+  }
+}
 
 /// A line of its own for each append, short and long ones.
 std::string line(int writer, int n) {
   return std::to_string(writer) + "/" + std::to_string(n) + std::string(n % 40 == 0 ? 30'000 : 100, 'x') + "\n";
 }
 
-size_t count_lines(const std::string& text) { return static_cast<size_t>(std::count(text.begin(), text.end(), '\n')); }
+/// An append and its answer.
+struct Written {
+  size_t partition;
+  std::string text;
+  Appended answer;
+};
 
-void write_lines(RealEngine& e, const std::vector<PartitionId>& partitions, int writer) {
+std::vector<Written> write_lines(RealEngine& e, const std::vector<PartitionId>& partitions, int writer) {
+  std::vector<Written> written;
   for (int n = 0; n < kLines; n++) {
     std::string text = line(writer, n);
     ByteSpan piece = as_byte_span(text);
     std::promise<Result<Appended>> done;
     Ack ack = n % 3 == 0 ? Ack::buffered : Ack::durable;
-    e.engine->append_text(partitions[static_cast<size_t>(n % kPartitions)], {&piece, 1}, LastLine::complete,
-                          {ack, Wait::yes}, [&](Result<Appended> r) { done.set_value(std::move(r)); });
-    if (!done.get_future().get()) std::abort();
+    auto partition = static_cast<size_t>(n % kPartitions);
+    e.engine->append_text(partitions[partition], {&piece, 1}, LastLine::complete, {ack, Wait::yes},
+                          [&](Result<Appended> r) { done.set_value(std::move(r)); });
+    auto answer = done.get_future().get();
+    if (!answer) std::abort();
+    written.push_back({partition, std::move(text), *answer});
   }
+  return written;
+}
+
+/// The appends of all writers in the order of the offsets that they got, which must be without gaps.
+std::vector<sim::PartitionModel> model_of(const std::vector<PartitionId>& partitions, std::vector<Written> written) {
+  std::sort(written.begin(), written.end(),
+            [](const Written& a, const Written& b) { return a.answer.base_offset < b.answer.base_offset; });
+  std::vector<sim::PartitionModel> models;
+  for (PartitionId id : partitions) models.emplace_back(id);
+  uint64_t order = 0;
+  for (const Written& w : written) {
+    sim::ModelAppend a;
+    a.order = ++order;
+    a.text = w.text;
+    a.line_ends = {static_cast<uint32_t>(w.text.size())};
+    models[w.partition].add(std::move(a));
+    REQUIRE(models[w.partition].check_answer(order, w.answer) == "");
+  }
+  return models;
 }
 
 }  // namespace
@@ -98,7 +155,7 @@ void write_lines(RealEngine& e, const std::vector<PartitionId>& partitions, int 
 TEST_CASE("writers, readers and offloads at once lose and tear nothing, and a restart finds it all") {
   char pattern[] = "/tmp/topicfs-threads-XXXXXX";
   std::string directory = ::mkdtemp(pattern);
-  std::vector<std::string> before;
+  std::vector<sim::PartitionModel> models;
   {
     RealEngine e(directory);
     NewTopic topic;
@@ -116,20 +173,27 @@ TEST_CASE("writers, readers and offloads at once lose and tear nothing, and a re
         for (PartitionId p : partitions)
           if (std::string text = e.read(p); !text.empty() && text.find('\0') != std::string::npos) std::abort();
     });
+    std::vector<Written> written[kWriters], all;
     std::vector<std::thread> writers;
-    for (int w = 0; w < kWriters; w++) writers.emplace_back([&, w] { write_lines(e, partitions, w); });
+    for (int w = 0; w < kWriters; w++) writers.emplace_back([&, w] { written[w] = write_lines(e, partitions, w); });
     for (auto& w : writers) w.join();
     writing = false;
     reader.join();
-    size_t lines = 0;
-    for (PartitionId p : partitions) before.push_back(e.read(p)), lines += count_lines(before.back());
-    CHECK(lines == size_t{kWriters} * kLines);
+    for (auto& w : written) all.insert(all.end(), w.begin(), w.end());
+    CHECK(all.size() == size_t{kWriters} * kLines);
+    models = model_of(partitions, std::move(all));
+    for (auto& model : models) check_views(e, model);
   }
   {
     RealEngine e(directory);
     TopicPtr t = e.engine->find_topic("t");
     REQUIRE(t);
-    for (size_t i = 0; i < before.size(); i++) CHECK(e.read(t->partitions[i].id) == before[i]);
+    for (auto& model : models) {
+      sim::PartitionModel::Cut cut;
+      CHECK(model.cut_at(*e.engine->ends(model.id), cut) == "");
+      CHECK(cut.first_lost == UINT64_MAX);
+      check_views(e, model);
+    }
   }
   std::filesystem::remove_all(directory);
 }

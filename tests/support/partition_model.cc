@@ -1,4 +1,4 @@
-#include "sim/partition_model.h"
+#include "support/partition_model.h"
 
 #include <fmt/core.h>
 
