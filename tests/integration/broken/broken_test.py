@@ -22,7 +22,7 @@ import load  # noqa: E402
 import requirements  # noqa: E402
 import swift_server  # noqa: E402
 from daemon import Daemon, DaemonError, binary, free_address, scratch, wait_until  # noqa: E402
-from faults import CLOCK, STORE_WRITES, SYNCS, WRITES  # noqa: E402
+from faults import CLOCK, ONLY_FDATASYNC, STORE_WRITES, SYNCS, WRITES  # noqa: E402
 
 MIB = 1 << 20
 DEADLINE_S = 240
@@ -268,6 +268,17 @@ class Broken(unittest.TestCase):
             writer.close()
             self.daemon.stop()
             self.verify()
+
+    def test_a_failed_sync_poisons_the_log_and_a_restart_recovers(self):
+        self.faults.set(ONLY_FDATASYNC, 1)
+        with self.daemon:
+            self.assertEqual(self.status()["log"]["sync_method"], "write, fdatasync")
+            path, blocks = self.check_poisoned(lambda: self.faults.set(SYNCS, errno.EIO))
+            self.assertGreater(self.faults.failed(), 0)
+            self.faults.set(SYNCS, 0)
+            self.daemon.kill9()
+            self.daemon.start()
+            self.assertEqual(path.read_bytes()[:len(blocks) * len(blocks[0])], b"".join(blocks))
 
     def test_a_disk_that_becomes_read_only_poisons_the_log(self):
         with self.daemon:

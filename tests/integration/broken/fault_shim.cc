@@ -6,6 +6,7 @@
 //   word 2   errno for writes to objects of a store in a directory
 //   word 3   seconds that CLOCK_REALTIME is ahead (behind, if negative)
 //   word 4   how many calls have been made to fail
+//   word 5   1: as if the file system had neither O_DIRECT nor RWF_DSYNC, so that commits are made durable by fdatasync
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -15,6 +16,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -22,12 +24,12 @@
 
 namespace {
 
-enum Word { writes, syncs, store_writes, clock_ahead, failed, words };
+enum Word { writes, syncs, store_writes, clock_ahead, failed, only_fdatasync, words };
 std::atomic<int32_t> none[words];
 
 std::atomic<int32_t>* map_words() {
   const char* path = std::getenv("FAULT_WORDS");
-  int fd = path ? ::open(path, O_RDWR | O_CLOEXEC) : -1;
+  int fd = path ? ::openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC) : -1;
   if (fd < 0) return none;
   void* mapped = ::mmap(nullptr, sizeof none, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   ::close(fd);
@@ -71,7 +73,18 @@ extern "C" {
 
 ssize_t pwritev64v2(int fd, const iovec* parts, int count, off64_t at, int flags) {
   static auto* const real = next<ssize_t(int, const iovec*, int, off64_t, int)>("pwritev64v2");
+  if ((flags & RWF_DSYNC) && word(only_fdatasync).load()) return errno = EOPNOTSUPP, -1;
   return write_fails(fd) ? -1 : real(fd, parts, count, at, flags);
+}
+
+int open64(const char* path, int flags, ...) {
+  static auto* const real = next<int(const char*, int, mode_t)>("open64");
+  va_list rest;
+  va_start(rest, flags);
+  mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+  va_end(rest);
+  if ((flags & O_DIRECT) && word(only_fdatasync).load()) return errno = EINVAL, -1;
+  return real(path, flags, mode);
 }
 
 ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t at) {

@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 
-WRITES, SYNCS, STORE_WRITES, CLOCK, FAILED = range(5)
+WRITES, SYNCS, STORE_WRITES, CLOCK, FAILED, ONLY_FDATASYNC = range(6)
 
 
 class Faults:
@@ -16,11 +16,11 @@ class Faults:
 
     def __init__(self, directory):
         self.path = directory / "faults"
-        self.path.write_bytes(bytes(20))
+        self.path.write_bytes(bytes(24))
 
     def __enter__(self):
         with open(self.path, "r+b") as f:
-            self._words = mmap.mmap(f.fileno(), 20)
+            self._words = mmap.mmap(f.fileno(), 24)
         return self
 
     def __exit__(self, *_):
