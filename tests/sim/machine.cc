@@ -116,7 +116,7 @@ void Machine::end(End how) {
   disk.cut_power_after(0);
   take_apart();
   if (how == End::power_cut) disk.crash([this] { return random_.coin(); });
-  else disk.restore_power();
+  else disk.set_power(true);
 }
 
 bool Machine::run_next() {

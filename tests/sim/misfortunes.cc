@@ -173,7 +173,7 @@ void Simulation::calm() {
   weather_ = {};
   armed_.clear();
   disk_failed_ = false;
-  if (machine_->has_power()) machine_->disk.restore_power();
+  if (machine_->has_power()) machine_->disk.set_power(true);
 }
 
 // ---- the disk

@@ -198,19 +198,25 @@ void MemoryFileSystem::crash(Keep keep) {
     for (auto* from : {&names_, &durable_names_})
       for (auto& [path, node] : *from) all.insert(path);
     for (const std::string& path : all) {
-      auto now = names_.find(path), before = durable_names_.find(path);
-      bool same = now != names_.end() && before != durable_names_.end() && now->second == before->second;
-      auto& chosen = !same && keep() ? now : before;
-      if (chosen != names_.end() && chosen != durable_names_.end()) after[path] = chosen->second;
+      auto node_in = [&path](const std::map<std::string, NodePtr>& from) {
+        auto found = from.find(path);
+        return found == from.end() ? nullptr : found->second;
+      };
+      NodePtr now = node_in(names_), before = node_in(durable_names_);
+      if (NodePtr chosen = now != before && keep() ? now : before) after[path] = chosen;
     }
     durable_names_ = std::move(after);
   }
   names_ = durable_names_;
   locks_.clear();
   power_left_.reset();
-  std::set<Node*> done;
-  for (auto& [path, node] : names_)
-    if (done.insert(node.get()).second) node->crash(keep);
+  std::map<Node*, NodePtr> left;
+  for (auto& [path, node] : names_) {
+    NodePtr& copy = left[node.get()];
+    if (!copy) copy = std::make_shared<Node>(*node), copy->crash(keep);
+    node = copy;
+    durable_names_[path] = copy;
+  }
 }
 
 void MemoryFileSystem::fail_writes(std::string part, Error error, int count) {
@@ -234,9 +240,10 @@ void MemoryFileSystem::cut_power_after(uint64_t operations) {
   power_left_ = operations;
 }
 
-void MemoryFileSystem::restore_power() {
+void MemoryFileSystem::set_power(bool on) {
   MutexLock l(mutex_);
   power_left_.reset();
+  if (!on) power_left_ = 0;
 }
 
 bool MemoryFileSystem::has_power() {

@@ -6,7 +6,8 @@
 //   - A write by SyncMethod::buffered or direct is durable after sync(); by the dsync methods at once.
 //   - A name that is made, replaced or removed is so for good after sync_directory() of its directory.
 //   - crash() forgets what is not durable, or tosses a coin for each unsynced 512-byte sector of each file, for each
-//     file's growth and for each unsynced name: any mixture of old and new may be left. Locks end with it.
+//     file's growth and for each unsynced name: any mixture of old and new may be left. Locks end with it, and files
+//     that were open reach nothing any more.
 //   - A hook decides on every operation: it may fail without effect; a write may fail after a part of its sectors
 //     (short, or torn); a sync may fail, and then what it should have made durable, and has not, is forgotten by all
 //     later syncs too, as Linux does it, though it still reads back, but for direct I/O; a sync may lie: it succeeds and does nothing.
@@ -61,8 +62,8 @@ class MemoryFileSystem final : public FileSystem {
   using Faults = std::function<DiskFate(const DiskRequest&)>;
   void set_faults(Faults faults, Keep coin);
   void cut_power_after(uint64_t operations);
-  /// It will not go after all; or it was the process alone that ended, and what was written is still there.
-  void restore_power();
+  /// On: it will not go after all; or it was the process alone that ended, and what was written is still there.
+  void set_power(bool on);
   bool has_power();
   /// Operations so far.
   uint64_t operations();
