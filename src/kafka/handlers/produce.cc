@@ -49,16 +49,19 @@ void note_error(const ProduceCall& call) {
   if (call->request.acks == 0) call->outcome = Exchange::Outcome::close;
 }
 
-/// Kafka tells the log start with what it refuses for its contents.
-bool is_of_contents(int16_t code) {
-  return code == code_of(ErrorCode::kInvalidRecord) || code == code_of(ErrorCode::kUnknownServerError);
+/// Kafka tells the log start with what its log refuses for what it is, not for how large or damaged it is.
+bool tells_log_start(int16_t code) {
+  for (ErrorCode told : {ErrorCode::kInvalidRecord, ErrorCode::kInvalidTimestamp, ErrorCode::kOutOfOrderSequenceNumber,
+                         ErrorCode::kInvalidProducerEpoch, ErrorCode::kUnknownServerError})
+    if (code == code_of(told)) return true;
+  return false;
 }
 
 void settle(Gateway& gateway, const ProduceCall& call, PartitionId id, Result<Appended> appended,
             ProduceResponse::Partition& out) {
   if (!appended) {
     refuse(out, error_code_of(appended.error(), Verb::append), appended.error().what);
-    if (auto ends = gateway.engine.ends(id); ends && is_of_contents(out.error_code))
+    if (auto ends = gateway.engine.ends(id); ends && tells_log_start(out.error_code))
       out.log_start_offset = ends->log_start.v;
     return note_error(call);
   }

@@ -160,6 +160,12 @@ TEST_CASE("a producer's batch out of order, or of an old epoch, is refused with 
   };
   CHECK(error(Errc::kOutOfOrder) == 45);
   CHECK(error(Errc::kStaleEpoch) == 47);
+  auto log_start = [&](Errc code) {
+    kit.engine.fail_next_append({code, 0, "producer 7"});
+    return kit.answer<ProduceResponse>(produce("t", 0, batch), 8).topics.at(0).partitions.at(0).log_start_offset;
+  };
+  CHECK(log_start(Errc::kOutOfOrder) == 0);
+  CHECK(log_start(Errc::kReadOnly) == -1);
 }
 
 TEST_CASE("acks=0 answers nothing, and ends the connection on an error") {
