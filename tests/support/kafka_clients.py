@@ -79,6 +79,42 @@ def need_python(module):
         missing(f"the Python module {module}")
 
 
+class IdempotentProducer:
+    def __init__(self, process):
+        self.process = process
+        self.delivered = 0
+
+    def wait_for(self, delivered):
+        """Returns when so many values were reported delivered."""
+        while self.delivered < delivered:
+            ready, _, _ = select.select([self.process.stdout], [], [], LIMIT_S)
+            line = self.process.stdout.readline() if ready else b""
+            if not line:
+                self.process.kill()
+                raise AssertionError(f"only {self.delivered} values delivered: {self.errors()}")
+            self.delivered = int(line)
+
+    def finish(self):
+        """The rest is delivered, and the producer ends well."""
+        _, errors = self.process.communicate(timeout=2 * LIMIT_S)
+        if self.process.returncode != 0:
+            raise AssertionError(f"the producer ended with status {self.process.returncode}: {errors.decode()[-1500:]}")
+
+    def errors(self):
+        return self.process.communicate(timeout=LIMIT_S)[1].decode(errors="replace")[-1500:]
+
+
+@contextlib.contextmanager
+def idempotent_producer(broker, topic, count):
+    process = subprocess.Popen(["/usr/bin/python3", str(CLIENTS / "idempotent_client.py"), broker, topic, str(count)],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+    try:
+        yield IdempotentProducer(process)
+    finally:
+        process.kill()
+        process.wait()
+
+
 def run_python(module, script, broker, topic):
     need_python(module)
     run(["/usr/bin/python3", str(CLIENTS / script), broker, topic])
