@@ -155,6 +155,11 @@ class Engine {
   virtual void cancel(RequestId request) = 0;
   /// Everything appended to the partition before this call is durable. kReadOnly, kNotFound.
   virtual void sync(PartitionId partition, Completion<void> done) = 0;
+  /// Deletes the records before `before`, or all that are durable (kDurableEnd): the log start moves there, to that
+  /// very record, and never back. Answers the log start, durable. kOutOfRange beyond the durable end or below 0,
+  /// kNotFound, kReadOnly, and the errors of reads, because the record's text position has to be found.
+  virtual void delete_records(PartitionId partition, Offset before, Completion<Offset> done) = 0;
+  static constexpr Offset kDurableEnd{-1};
   /// A block of `count` producer ids that no one was given before, also after the loss of the data directory;
   /// answers the first. kFull when this start of the engine has no more.
   virtual void allocate_producer_ids(int32_t count, Completion<int64_t> done) = 0;

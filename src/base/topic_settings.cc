@@ -76,8 +76,9 @@ constexpr auto kSettings = std::to_array<TopicSetting>({
      "Data always moves to the store of --store; Kafka's remote storage does not exist."},
     {"retention.bytes", number64, "-1", kLeastLong, kLong, "", applied, "log.retention.bytes",
      "How much a partition may hold before its oldest records are removed; a negative number is no limit."},
-    {"retention.ms", number64, "604800000", -1, kLong, "", applied, "",
-     "How old a record may become before it is removed; -1 is no limit."},
+    {"retention.ms", number64, "-1", -1, kLong, "", applied, "",
+     "How old a record may become before it is removed; -1 is no limit. Kafka's default is seven days; files that went "
+     "away by themselves would surprise."},
     {"segment.bytes", number32, "1073741824", kMiB, kInt, "", none, "log.segment.bytes",
      "All topics share one log; see --wal-segment-size."},
     {"segment.index.bytes", number32, "10485760", 4, kInt, "", none, "log.index.size.max.bytes",

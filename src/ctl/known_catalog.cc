@@ -30,6 +30,12 @@ void KnownCatalog::replay(const ControlRecord& record) {
   } else if (auto* deleted = std::get_if<TopicDeleted>(&record)) {
     for (PartitionId id : topics_[deleted->topic].partitions) partitions_.erase(id);
     topics_.erase(deleted->topic);
+  } else if (auto* moved = std::get_if<LogStartsMoved>(&record)) {
+    for (const LogStart& s : moved->starts) {
+      auto it = partitions_.find(s.partition);
+      if (it == partitions_.end() || s.offset <= it->second.log_start) continue;
+      it->second.log_start = s.offset, it->second.text_start = s.text;
+    }
   } else if (auto* offloaded = std::get_if<Offloaded>(&record)) {
     if (offloaded->object.from != offloaded_) return;  // the engine takes no notice of it either
     add(offloaded->object);
@@ -92,6 +98,8 @@ std::string describe(const ControlRecord& record) {
   if (auto* r = std::get_if<Offloaded>(&record))
     return r->object.key.empty() ? "a part of the log needed no object"
                                  : fmt::format("{} was stored, {} bytes", r->object.key, r->object.size_bytes);
+  if (auto* r = std::get_if<LogStartsMoved>(&record))
+    return fmt::format("old records of {} partitions were deleted", r->starts.size());
   return encode(record);
 }
 

@@ -42,7 +42,7 @@ Result<std::optional<Checkpoint>> StoreCheck::newest_checkpoint(const Uuid& id) 
     report_.damaged(newest.key + ": " + why + "; a recovery from the store alone would stop here");
     return std::optional<Checkpoint>();
   };
-  if (!parse_key(newest.key, kCheckpointPrefix)) return damaged("this is not a checkpoint's name");
+  if (!parse_checkpoint_key(newest.key)) return damaged("this is not a checkpoint's name");
   if (newest.size == 0 || newest.size > kMaxCheckpointBytes) return damaged("no checkpoint has its size");
   std::vector<std::byte> bytes;
   while (bytes.size() < newest.size) {
@@ -235,7 +235,7 @@ void StoreCheck::compare_extents(uint32_t index, const Footer& footer, const Kno
   }
 }
 
-/// An object behind the checkpoint continues its partitions exactly.
+/// An object behind the checkpoint continues its partitions exactly, but for what was deleted and need not be stored.
 void StoreCheck::extend(const Footer& footer, KnownCatalog& catalog, const std::string& key) {
   for (const PartitionName& name : footer.partitions) {
     KnownCatalog::Known* p = catalog.find(name.id);

@@ -67,7 +67,7 @@ void Bucket::read_state(const Uuid& store, Completion<BucketState> done) {
     if (!r) return done(tl::unexpected<Error>(std::move(r).error()));
     if (r->empty()) return list_newer({}, std::move(done));
     std::string key = r->back().key;
-    auto name = parse_key(key, kCheckpointPrefix);
+    auto name = parse_checkpoint_key(key);
     if (!name || r->back().size > kMaxCheckpointBytes)
       return done(fail(Errc::kCorrupt, store_.url() + "/" + key + " is not a checkpoint's name or size"));
     auto read = [this, store, key, done = std::move(done)](Result<ObjectBytes> got) mutable {

@@ -132,7 +132,9 @@ Result<Catalog::Change> Catalog::apply(const ControlRecord& record) {
   }
   if (auto* r = std::get_if<TopicDeleted>(&record)) {
     TRY_ASSIGN(TopicPtr topic, must_find(r->topic));
+    std::vector<Partition*> gone;
     for (const PartitionInfo& p : topic->partitions) {
+      gone.push_back(partition(p.id));
       homes_.erase(p.id);
       pages_[p.id.v / kPage].load(std::memory_order_relaxed)->slots[p.id.v % kPage].store(nullptr,
                                                                                        std::memory_order_release);
@@ -140,7 +142,7 @@ Result<Catalog::Change> Catalog::apply(const ControlRecord& record) {
     by_name_.erase(topic->name);
     by_number_.erase(topic->number);
     by_id_.erase(topic->id);
-    return Change{topic, nullptr};
+    return Change{topic, nullptr, std::move(gone)};
   }
   if (auto* r = std::get_if<PartitionsAdded>(&record)) {
     TRY_ASSIGN(TopicPtr topic, must_find(r->topic));

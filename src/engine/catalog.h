@@ -39,6 +39,7 @@ class Catalog {
 
   struct Change {
     TopicPtr before, after;  ///< created: no before; deleted: no after
+    std::vector<Partition*> gone{};  ///< of a deleted topic
   };
   /// kCorrupt if the record does not fit what is there. Offloads change nothing here.
   Result<Change> apply(const ControlRecord& record);

@@ -17,6 +17,8 @@ LocalEngine::LocalEngine(EngineOptions options, EngineParts parts)
 LocalEngine::~LocalEngine() { close(); }
 
 void LocalEngine::close() {
+  if (retention_) retention_->stop();
+  if (collector_) collector_->stop();
   if (offloader_) offloader_->stop();
   if (appends_) appends_->stop();
   if (log_) log_->stop();
@@ -132,7 +134,48 @@ void LocalEngine::on_durable(std::span<const wal::PartitionEnd> ends, wal::LogPo
     if (e.partition != kControlPartition) grown.push_back(e.partition);
   }
   if (!grown.empty()) listeners_.tell([&](EngineListener& l) { l.on_durable(grown); });
+  if (!grown.empty()) retention_->on_data();
   offloader_->on_durable(end, payload_bytes, !grown.empty());
+}
+
+// ---- the log start
+
+void LocalEngine::delete_records(PartitionId partition, Offset before, Completion<Offset> done) {
+  auto found = partition_of(partition);
+  if (!found) return done(tl::unexpected<Error>(found.error()));
+  Partition* p = *found;
+  PartitionEnds ends = p->ends();
+  if (before == kDurableEnd) before = ends.durable_end;
+  if (before < Offset(0) || before > ends.durable_end)
+    return done(fail(Errc::kOutOfRange, "offset " + std::to_string(before.v) + " is not between 0 and the durable end " +
+                                            std::to_string(ends.durable_end.v)));
+  if (before <= ends.log_start) return done(ends.log_start);
+  reads_->find_text(*p, before, [this, p, before, done = std::move(done)](Result<TextPosition> text) mutable {
+    if (p->ends().log_start >= before) return done(p->ends().log_start);  // someone else has deleted them meanwhile
+    if (!text) return done(tl::unexpected<Error>(std::move(text).error()));
+    move_log_starts({{p->id, before, *text}}, [p, done = std::move(done)](Result<void> moved) mutable {
+      if (moved) done(p->ends().log_start);
+      else done(tl::unexpected<Error>(std::move(moved).error()));
+    });
+  });
+}
+
+void LocalEngine::move_log_starts(std::vector<LogStart> starts, Completion<void> done) {
+  MUST(starts.size() <= kMaxMovedLogStarts);
+  auto decide = [this, starts = std::move(starts)]() mutable -> Result<std::optional<ControlRecord>> {
+    std::erase_if(starts, [this](const LogStart& s) {
+      Partition* p = catalog_.partition(s.partition);
+      return !p || p->ends().log_start >= s.offset;
+    });
+    if (starts.empty()) return std::optional<ControlRecord>();
+    return ControlRecord(LogStartsMoved{std::move(starts)});
+  };
+  control_->change(std::move(decide), std::move(done));
+}
+
+void LocalEngine::apply_log_starts(const LogStartsMoved& record, Offset offset) {
+  for (const LogStart& s : record.starts)
+    if (Partition* p = catalog_.partition(s.partition)) objects_->release(p->trim(s.offset, s.text, offset));
 }
 
 // ---- the catalog
@@ -249,18 +292,29 @@ void LocalEngine::allocate_producer_ids(int32_t count, Completion<int64_t> done)
 
 void LocalEngine::apply(const ControlRecord& record, Offset offset) {
   control_end_.store(offset.v + 1);
+  take_effect(record, offset);
+  if (objects_->worth_collecting()) collector_->on_dead();
+}
+
+void LocalEngine::take_effect(const ControlRecord& record, Offset offset) {
   if (auto* r = std::get_if<Offloaded>(&record)) return offloader_->apply(r->object);
   if (auto* r = std::get_if<GroupRecord>(&record)) {
     groups_.apply(*r);
+    return offloader_->on_catalog_changed();
+  }
+  if (auto* r = std::get_if<LogStartsMoved>(&record)) {
+    apply_log_starts(*r, offset);
+    for (const LogStart& s : r->starts) listeners_.tell([&](EngineListener& l) { l.on_trimmed(s.partition); });
     return offloader_->on_catalog_changed();
   }
   auto change = catalog_.apply(record);
   MUST(change);  // it was decided on this very catalog
   if (change->after) {
     apply_settings(*change->after);
+    retention_->on_settings();
     listeners_.tell([&](EngineListener& l) { l.on_topic_changed(change->after); });
   } else {
-    groups_.forget(*change->before);
+    forget_topic(*change);
     listeners_.tell([&](EngineListener& l) { l.on_topic_deleted(change->before); });
   }
   offloader_->on_catalog_changed();
@@ -271,9 +325,18 @@ void LocalEngine::apply_settings(const TopicInfo& topic) {
     topicfs::apply_settings(topic.settings, options_.max_message_bytes, *catalog_.partition(info.id));
 }
 
+/// What its partitions held is free; the objects of which nothing else lives go in time.
+void LocalEngine::forget_topic(const Catalog::Change& change) {
+  groups_.forget(*change.before);
+  for (Partition* p : change.gone) {
+    Partition::Leftovers left = p->abandon();
+    objects_->release(left.extents);
+    for (auto& waiter : left.waiters) waiter.done(fail(Errc::kNotFound, "the topic has been deleted"));
+  }
+}
+
 void LocalEngine::make_offloader() {
   OffloadOptions o;
-  o.data_dir = options_.data_dir;
   o.interval = options_.offload_interval;
   o.object_bytes = options_.object_bytes;
   o.pressure_bytes = options_.pool_bytes / 4 * 3;
@@ -281,15 +344,27 @@ void LocalEngine::make_offloader() {
   uint64_t max_segments = options_.wal_max_bytes / options_.wal_segment_bytes;
   o.keep_segments = static_cast<uint32_t>(
       std::clamp<uint64_t>(options_.pool_bytes / options_.wal_segment_bytes, 1, max_segments / 2));
-  offloader_ = std::make_unique<Offloader>(
-      o,
-      OffloadParts{parts_.files, parts_.device, parts_.store, parts_.executor, parts_.clock, parts_.random, *segments_,
-                   catalog_, *objects_, offloaded_producers_},
-      store_id_, epoch_, [this] { return make_checkpoint(); });
+  checkpoints_ = std::make_unique<Checkpointer>(
+      CheckpointerOptions{options_.data_dir, o.keep_segments},
+      CheckpointerParts{parts_.files, parts_.device, parts_.store, *segments_, catalog_, *objects_},
+      [this] { return make_checkpoint(); });
+  offloader_ = std::make_unique<Offloader>(o,
+                                           OffloadParts{parts_.device, parts_.store, parts_.executor, parts_.clock,
+                                                        parts_.random, *segments_, catalog_, *objects_, *checkpoints_,
+                                                        offloaded_producers_},
+                                           store_id_, epoch_);
+  collector_ = std::make_unique<Collector>(
+      CollectorParts{parts_.store, parts_.executor, parts_.clock, parts_.random, *objects_, *checkpoints_}, epoch_);
+  retention_ = std::make_unique<Retention>(catalog_, parts_.executor, parts_.clock,
+                                           [this](std::vector<LogStart> starts, Completion<void> done) {
+                                             move_log_starts(std::move(starts), std::move(done));
+                                           });
 }
 
 void LocalEngine::stop(MonotonicTime deadline, Completion<void> done) {
   appends_->refuse();
+  retention_->stop();
+  collector_->stop();
   // What was appended without waiting for it, and what is on its way to the disk, is offloaded too.
   appends_->sync_all([this, deadline, done = std::move(done)](Result<void> synced) mutable {
     offloader_->finish(deadline, [this, synced = std::move(synced), done = std::move(done)](Result<void> finished) mutable {

@@ -19,10 +19,12 @@
 #include "engine/control_queue.h"
 #include "engine/group_store.h"
 #include "engine/listeners.h"
+#include "engine/collector.h"
 #include "engine/offloader.h"
 #include "engine/pool_block_memory.h"
 #include "engine/producer_table.h"
 #include "engine/read_path.h"
+#include "engine/retention.h"
 #include "engine/stored_objects.h"
 #include "io/sync_probe.h"
 #include "object/block_reader.h"
@@ -76,6 +78,7 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
                         AppendOptions options, Completion<Appended> done) override;
   void cancel(RequestId request) override { appends_->cancel(request); }
   void sync(PartitionId partition, Completion<void> done) override;
+  void delete_records(PartitionId partition, Offset before, Completion<Offset> done) override;
   void allocate_producer_ids(int32_t count, Completion<int64_t> done) override;
   Result<PartitionEnds> ends(PartitionId partition) override;
   void read_text(PartitionId partition, TextPosition from, size_t max_bytes, Completion<TextRead> done) override;
@@ -126,8 +129,12 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
                     Completion<TopicPtr> done);
   /// A durable control record takes effect: in the control queue's order, and once more at recovery.
   void apply(const ControlRecord& record, Offset offset);
+  void take_effect(const ControlRecord& record, Offset offset);
   Result<void> replay(const ControlRecord& record, Offset offset);
   void apply_settings(const TopicInfo& topic);
+  void apply_log_starts(const LogStartsMoved& record, Offset offset);
+  /// Those that still make sense when it is their turn are recorded; then they take effect together.
+  void move_log_starts(std::vector<LogStart> starts, Completion<void> done);
   Checkpoint make_checkpoint();
   Result<void> restore(Checkpoint checkpoint);
   Result<void> replay_control(const BatchHeader& header, ByteSpan batch);
@@ -135,6 +142,7 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   /// What the headers of adopted batches say: producers and leader epochs.
   Result<void> adopt_headers(PartitionId partition, const BlockReader& batches);
   void make_offloader();
+  void forget_topic(const Catalog::Change& change);
   std::string status_json();
   uint64_t dead_bytes();
 
@@ -157,7 +165,10 @@ class LocalEngine final : public Engine, private wal::LogClient, private wal::Re
   std::unique_ptr<AppendPath> appends_;
   std::unique_ptr<ControlQueue> control_;
   std::unique_ptr<ReadPath> reads_;
+  std::unique_ptr<Checkpointer> checkpoints_;
   std::unique_ptr<Offloader> offloader_;
+  std::unique_ptr<Collector> collector_;
+  std::unique_ptr<Retention> retention_;
   std::atomic<int64_t> next_producer_id_{0};  // the epoch, then the number in it
   std::atomic<int64_t> control_end_{0};  // control records before this offset have taken effect
   wal::LogPosition log_from_;            // at recovery: the checkpoint has what is before

@@ -24,6 +24,7 @@ constexpr char kControlName[] = "topicfs.control";   // of partition 0, in foote
 struct Offloader::Job {
   explicit Job(ChunkPool& pool) : pins(pool) {}
   StoredObject object;
+  Offset known;                                      // records deleted by control records before it need not be stored
   uint64_t payload_end = 0;                          // of the log, at object.to
   wal::PinSet pins;
   std::vector<std::vector<std::byte>> copies;        // batches that are not pinned
@@ -31,13 +32,8 @@ struct Offloader::Job {
   BuiltObject built;
 };
 
-Offloader::Offloader(OffloadOptions options, OffloadParts parts, Uuid store_id, uint64_t epoch,
-                     MakeCheckpoint make_checkpoint)
-    : options_(std::move(options)),
-      parts_(parts),
-      store_id_(store_id),
-      epoch_(epoch),
-      make_checkpoint_(std::move(make_checkpoint)) {}
+Offloader::Offloader(OffloadOptions options, OffloadParts parts, Uuid store_id, uint64_t epoch)
+    : options_(std::move(options)), parts_(parts), store_id_(store_id), epoch_(epoch) {}
 
 Offloader::~Offloader() = default;
 
@@ -168,18 +164,9 @@ std::shared_ptr<Offloader::Job> Offloader::make_job() {
 
 /// The first object of an epoch must not be there before a checkpoint that knows the ones before it.
 void Offloader::announce_epoch(std::shared_ptr<Job> job) {
-  bool announced;
-  {
-    MutexLock l(mutex_);
-    announced = epoch_announced_;
-  }
-  if (announced) return gather(std::move(job));
-  save_checkpoint(true, [this, job](Result<void> r) {
+  if (parts_.checkpoints.announced()) return gather(std::move(job));
+  parts_.checkpoints.save(Upload::yes, [this, job](Result<SavedCheckpoint> r) {
     if (!r) return try_again(std::move(r).error(), [this, job] { announce_epoch(job); });
-    {
-      MutexLock l(mutex_);
-      epoch_announced_ = true;
-    }
     gather(job);
   });
 }
@@ -203,6 +190,7 @@ Result<void> Offloader::gather_batches(Job& job) {
   facts.log_from = job.object.from.v, facts.log_to = job.object.to.v;
   facts.created = parts_.clock.wall_now();
   job.builder = std::make_unique<ObjectBuilder>(facts);
+  job.known = known_control(job.object.to);
   for (Partition* p : parts_.catalog.partitions()) TRY(add_batches(job, *p));
   if (job.builder->batches() == 0) return {};
   TRY_ASSIGN(job.built, job.builder->build());
@@ -211,8 +199,14 @@ Result<void> Offloader::gather_batches(Job& job) {
   return {};
 }
 
+/// Control records before this offset are known to whoever reads the log up to `to`, or objects that hold it.
+Offset Offloader::known_control(wal::LogPosition to) {
+  std::vector<BatchRef> later = parts_.catalog.partition(kControlPartition)->batches_between(to, {UINT64_MAX});
+  return later.empty() ? Offset(INT64_MAX) : later.front().base;
+}
+
 Result<void> Offloader::add_batches(Job& job, Partition& partition) {
-  std::vector<BatchRef> refs = partition.batches_between(job.object.from, job.object.to);
+  std::vector<BatchRef> refs = partition.living_between(job.object.from, job.object.to, job.known);
   if (refs.empty()) return {};
   auto place = parts_.catalog.find(partition.id);
   if (partition.id == kControlPartition) job.builder->name_partition(partition.id, Uuid{}, kControlName, 0);
@@ -276,7 +270,6 @@ void Offloader::record(std::shared_ptr<Job> job) {
       while (!marks_.empty() && marks_.front().end <= job->object.to) marks_.pop_front();
       counters_.objects++;
       counters_.bytes += job->object.size_bytes;
-      objects_since_checkpoint_++;
     }
     if (job->built.size > 0) parts_.objects.keep_footer(job->object.key, std::move(job->built.footer));
     end_job();
@@ -290,17 +283,14 @@ void Offloader::apply(const StoredObject& object) {
     if (object.key.empty()) break;
     std::vector<BatchRef> refs = p->batches_between(object.from, object.to);
     if (refs.empty()) continue;
-    Extent e;
-    e.base = refs.front().base, e.end = refs.back().end();
-    e.text = refs.front().text, e.text_end = refs.back().text_end();
     for (const BatchRef& r : refs) {
-      e.max_timestamp = std::max(e.max_timestamp, r.max_timestamp), e.bytes += r.bytes;
       if (!r.producer.is_set()) continue;
       parts_.producers.remember(parts_.producers.find(p->id, r.producer.id), p->id, r.producer, r.records, r.base,
                                 r.max_timestamp, 0, now);
     }
-    e.object = index;
-    p->add_extent(e);
+    // Control records are read from objects that no checkpoint knows, and from no others: they need no extents.
+    if (p->id == kControlPartition) p->trim(refs.back().end(), refs.back().text_end(), kNeverDropped);
+    if (p->add_offloaded(refs, index)) parts_.objects.retain(index);
   }
   MutexLock l(mutex_);
   MUST(offloaded_ <= object.to);
@@ -354,100 +344,20 @@ void Offloader::end_job() {
 
 // ---- checkpoints and the segments that they free
 
+uint64_t Offloader::objects_since_checkpoint() {
+  uint64_t known = parts_.checkpoints.uploaded_sequence();
+  return last_sequence_ > known ? last_sequence_ - known : 0;
+}
+
 void Offloader::maybe_release_segments() {
   wal::Segments::Counts counts = parts_.segments.counts();
   bool upload, release;
   {
     MutexLock l(mutex_);
-    upload = objects_since_checkpoint_ >= kObjectsPerCheckpoint;
+    upload = objects_since_checkpoint() >= kObjectsPerCheckpoint;
     release = counts.live > options_.keep_segments && counts.oldest_live < offloaded_.segment();
   }
-  if (upload || release) save_checkpoint(upload, [](Result<void>) {});
-}
-
-Result<void> Offloader::save_first_checkpoint() {
-  return write_file(parts_.files, options_.data_dir, "checkpoint", encode(make_checkpoint_()));
-}
-
-/// One at a time, in order: an older state must not replace a newer one, for which segments were let go already.
-void Offloader::save_checkpoint(bool upload, Completion<void> done) {
-  {
-    MutexLock l(mutex_);
-    saves_.push_back({upload, std::move(done)});
-    if (std::exchange(saving_, true)) return;
-  }
-  save_next();
-}
-
-void Offloader::save_next() {
-  Save next;
-  {
-    MutexLock l(mutex_);
-    if (saves_.empty()) {
-      saving_ = false;
-      return;
-    }
-    next = std::move(saves_.front());
-    saves_.pop_front();
-  }
-  save_now(next.upload, [this, done = std::move(next.done)](Result<void> saved) mutable {
-    save_next();
-    done(std::move(saved));
-  });
-}
-
-/// Between two changes of the catalog, so that it is one state; then written, uploaded if asked, and segments that
-/// nothing needs any more are let go.
-void Offloader::save_now(bool upload, Completion<void> done) {
-  auto checkpoint = std::make_shared<Checkpoint>();
-  auto take = [this, checkpoint]() -> Result<std::optional<ControlRecord>> {
-    *checkpoint = make_checkpoint_();
-    return std::optional<ControlRecord>();
-  };
-  auto kept = std::make_shared<Completion<void>>(std::move(done));
-  control_->change(std::move(take), [this, checkpoint, upload, kept](Result<void> taken) {
-    if (!taken) return (*kept)(std::move(taken));
-    parts_.device.run([this, checkpoint, upload, kept] {
-      auto written = write_file(parts_.files, options_.data_dir, "checkpoint", encode(*checkpoint));
-      if (!written && !planted(PlantedBug::free_before_checkpoint)) {
-        LOG_ERROR("cannot write a checkpoint: {}", written.error().message());
-        return (*kept)(std::move(written));
-      }
-      wal::Segments::Counts counts = parts_.segments.counts();
-      uint32_t keep_from = counts.newest_live >= options_.keep_segments ? counts.newest_live - options_.keep_segments + 1 : 0;
-      uint32_t below = std::min(checkpoint->log_from.segment(), keep_from);
-      for (Partition* p : parts_.catalog.partitions()) p->drop_index_below(below);
-      parts_.segments.release_below(below);
-      {
-        MutexLock l(mutex_);
-        counters_.checkpoints++;
-      }
-      if (!upload) return (*kept)({});
-      upload_checkpoint(checkpoint, std::move(*kept));
-    });
-  });
-}
-
-/// One key, one state: what was put under it, or may have been, is never replaced by another. What this leaves out, the
-/// objects behind it have.
-void Offloader::upload_checkpoint(std::shared_ptr<Checkpoint> checkpoint, Completion<void> done) {
-  std::string key = checkpoint_key(checkpoint->epoch, checkpoint->sequence);
-  std::shared_ptr<const std::vector<std::byte>> bytes;
-  {
-    MutexLock l(mutex_);
-    if (key != upload_.key) upload_ = {key, std::make_shared<const std::vector<std::byte>>(encode(*checkpoint))};
-    bytes = upload_.bytes;
-  }
-  if (!bytes) return done({});
-  parts_.store.put(key, {ByteSpan(*bytes)}, Overwrite::allow,
-                   [this, key, bytes, sequence = checkpoint->sequence, done = std::move(done)](Result<void> r) mutable {
-                     if (r) {
-                       MutexLock l(mutex_);
-                       objects_since_checkpoint_ = last_sequence_ - sequence;
-                       if (upload_.key == key) upload_.bytes = nullptr;
-                     }
-                     done(std::move(r));
-                   });
+  if (upload || release) parts_.checkpoints.save(upload ? Upload::yes : Upload::no, [](Result<SavedCheckpoint>) {});
 }
 
 // ---- ending
@@ -480,7 +390,7 @@ void Offloader::end_finish(Result<void> result) {
   {
     MutexLock l(mutex_);
     if (!finish_done_) return;
-    checkpoint = result && (objects_since_checkpoint_ > 0);
+    checkpoint = result && objects_since_checkpoint() > 0;
     if (!checkpoint) {
       done = std::move(finish_done_);
       stopped_ = true;
@@ -488,12 +398,9 @@ void Offloader::end_finish(Result<void> result) {
     }
   }
   if (!checkpoint) return done(std::move(result));
-  save_checkpoint(true, [this](Result<void> saved) {
-    {
-      MutexLock l(mutex_);
-      objects_since_checkpoint_ = 0;
-    }
-    end_finish(std::move(saved));
+  parts_.checkpoints.save(Upload::yes, [this](Result<SavedCheckpoint> saved) {
+    if (saved) end_finish({});
+    else end_finish(tl::unexpected<Error>(std::move(saved).error()));
   });
 }
 

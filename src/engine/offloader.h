@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "engine/catalog.h"
-#include "metadata/checkpoint.h"
+#include "engine/checkpointer.h"
 #include "engine/control_queue.h"
 #include "engine/producer_table.h"
 #include "engine/stored_objects.h"
@@ -20,17 +20,15 @@
 namespace topicfs {
 
 struct OffloadOptions {
-  std::string data_dir;
   MonotonicTime interval = std::chrono::seconds(60);
   uint64_t object_bytes = 64 << 20;
   uint64_t pressure_bytes = 256 << 20;  ///< un-offloaded payload, or 3/4 of the log un-offloaded, start one at once
   uint64_t log_bytes = 4ull << 30;      ///< --wal-max-size
-  uint32_t keep_segments = 8;        ///< offloaded ones stay that many, so that recent data is read from memory
+  uint32_t keep_segments = 8;           ///< as the checkpointer's
 };
 
 /// What it works with; all outlive it.
 struct OffloadParts {
-  FileSystem& files;
   LogDevice& device;
   ObjectStore& store;
   Executor& executor;
@@ -39,21 +37,19 @@ struct OffloadParts {
   wal::Segments& segments;
   Catalog& catalog;
   StoredObjects& objects;
+  Checkpointer& checkpoints;
   ProducerTable& producers;  ///< as of the end of what was offloaded; apply() keeps it
 };
 
 struct OffloadCounters {
-  uint64_t objects = 0, bytes = 0, failures = 0, checkpoints = 0;
+  uint64_t objects = 0, bytes = 0, failures = 0;
   uint64_t pending_bytes = 0;        ///< payload that is durable but not offloaded
   std::string last_error;
 };
 
 class Offloader {
  public:
-  /// The engine's state as of now, for a checkpoint. Called in the control queue's order.
-  using MakeCheckpoint = UniqueFunction<Checkpoint()>;
-
-  Offloader(OffloadOptions options, OffloadParts parts, Uuid store_id, uint64_t epoch, MakeCheckpoint make_checkpoint);
+  Offloader(OffloadOptions options, OffloadParts parts, Uuid store_id, uint64_t epoch);
   ~Offloader();
 
   // ---- recovery, single-threaded
@@ -64,8 +60,6 @@ class Offloader {
   void recovered(wal::LogPosition end, uint64_t payload_bytes, bool changed);
   /// From here on, what is due is done. `control` outlives this.
   void start(ControlQueue& control);
-  /// Writes the checkpoint of a new data directory. Waits for the disk.
-  Result<void> save_first_checkpoint();
 
   // ---- events, from any thread
 
@@ -95,6 +89,7 @@ class Offloader {
   void announce_epoch(std::shared_ptr<Job> job);
   void gather(std::shared_ptr<Job> job);
   Result<void> gather_batches(Job& job);
+  Offset known_control(wal::LogPosition to);
   Result<void> add_batches(Job& job, Partition& partition);
   Result<void> take_bytes(Job& job, const BatchRef& ref, std::vector<ByteSpan>& pieces);
   void put(std::shared_ptr<Job> job);
@@ -103,10 +98,7 @@ class Offloader {
   void retry_now();
   void end_job();
   void maybe_release_segments();
-  void save_checkpoint(bool upload, Completion<void> done);
-  void save_next();
-  void save_now(bool upload, Completion<void> done);
-  void upload_checkpoint(std::shared_ptr<Checkpoint> checkpoint, Completion<void> done);
+  uint64_t objects_since_checkpoint() REQUIRES(mutex_);
   void end_finish(Result<void> result);
 
   const OffloadOptions options_;
@@ -114,7 +106,6 @@ class Offloader {
   ControlQueue* control_ = nullptr;
   const Uuid store_id_;
   const uint64_t epoch_;
-  MakeCheckpoint make_checkpoint_;
 
   mutable Mutex mutex_;
   wal::LogPosition offloaded_ GUARDED_BY(mutex_);
@@ -129,20 +120,8 @@ class Offloader {
   uint64_t recovered_payload_ = 0;         ///< counted before the log's own count begins
   bool dirty_ GUARDED_BY(mutex_) = false;  ///< more than our own records waits
   MonotonicTime oldest_ GUARDED_BY(mutex_){0};
-  bool busy_ GUARDED_BY(mutex_) = false, epoch_announced_ GUARDED_BY(mutex_) = false;
+  bool busy_ GUARDED_BY(mutex_) = false;
   bool stopped_ GUARDED_BY(mutex_) = false, considering_ GUARDED_BY(mutex_) = false;
-  uint64_t objects_since_checkpoint_ GUARDED_BY(mutex_) = 0;
-  struct Save {
-    bool upload = false;
-    Completion<void> done;
-  };
-  std::deque<Save> saves_ GUARDED_BY(mutex_);  ///< checkpoints that wait for their turn
-  bool saving_ GUARDED_BY(mutex_) = false;
-  struct Upload {
-    std::string key;
-    std::shared_ptr<const std::vector<std::byte>> bytes;  ///< nullptr once they are there
-  };
-  Upload upload_ GUARDED_BY(mutex_);       ///< the newest checkpoint that was put, or was to be
   int failures_in_a_row_ GUARDED_BY(mutex_) = 0;
   TimerId timer_ GUARDED_BY(mutex_) = 0, retry_timer_ GUARDED_BY(mutex_) = 0;
   Task retry_ GUARDED_BY(mutex_);

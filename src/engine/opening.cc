@@ -190,6 +190,9 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
   /// A log of its own for what came out of the bucket, and a checkpoint, so that the next start needs no bucket.
   void settle() {
     LocalEngine& e = *engine_;
+    // The checkpoint may have known control records that were in no object; their offsets are not given again.
+    Partition* control = e.catalog_.partition(kControlPartition);
+    control->trim(Offset(e.control_end_.load()), control->ends().text_end, kNeverDropped);
     wal::LogPosition behind = e.log_from_;
     // Control records that were in the lost log alone may have had offsets beyond what is in objects; this log's begin
     // there, and must not count as known.
@@ -198,7 +201,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     e.recovered_.start.segment = std::max(e.recovered_.start.segment, behind.segment() + 1);
     e.offloader_->recover_from(wal::LogPosition::at(e.recovered_.start.segment, 0));
     if (r) r = start();
-    if (r) r = e.offloader_->save_first_checkpoint();
+    if (r) r = e.checkpoints_->save_first();
     if (r) r = write_identity();
     end(std::move(r));
   }
@@ -233,6 +236,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
 
   Result<void> start() {
     LocalEngine& e = *engine_;
+    for (Partition* p : e.catalog_.partitions()) p->reach_log_start();
     wal::LogOptions log;
     log.sync_interval = options_.wal_sync_interval;
     e.log_ = std::make_unique<wal::Log>(log, e.recovered_.start, *e.segments_, parts_.device, parts_.executor,
@@ -251,7 +255,10 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     e.reads_ = std::make_unique<ReadPath>(*e.segments_, parts_.device, *e.objects_);
     TRY(e.segments_->start(e.recovered_.start.segment, [&e] { e.appends_->on_room(); }));
     e.pool_->set_on_free([&e] { e.parts_.executor.post([&e] { e.appends_->on_room(); }); });
+    e.checkpoints_->start(*e.control_, [&e] { e.collector_->on_announced(); });
     e.offloader_->start(*e.control_);
+    e.collector_->start();
+    e.retention_->start();
     LOG_INFO("opened {}: store {}, epoch {}, {} topics, {} entries from the log, writes by {}", options_.data_dir,
              to_string(e.store_id_), e.epoch_, e.catalog_.counts().topics, e.recovered_.entries,
              name_of(e.sync_probe_.method));

@@ -8,6 +8,7 @@ namespace topicfs {
 
 void Partition::push(const BatchRef& ref, WallMilliseconds now) {
   MutexLock l(mutex_);
+  if (abandoned_) return;
   index_.push_back(ref);
   ends_.retained_bytes += ref.bytes;
   ends_.modified = std::max(ends_.modified, now);
@@ -17,6 +18,7 @@ void Partition::push(const BatchRef& ref, WallMilliseconds now) {
 void Partition::grow(uint32_t bytes, uint32_t records, int64_t text_bytes, int64_t max_timestamp,
                      WallMilliseconds now) {
   MutexLock l(mutex_);
+  if (abandoned_) return;
   BatchRef& ref = index_.back();
   ref.bytes += bytes;
   ref.records += records;
@@ -70,7 +72,7 @@ std::vector<Partition::VisibleWaiter> Partition::mark_filled(Offset base) {
 
 bool Partition::visible_or_wait(VisibleWaiter& waiter) {
   MutexLock l(mutex_);
-  if (waiter.end <= ends_.visible_end) return true;
+  if (waiter.end <= ends_.visible_end || abandoned_) return true;
   waiters_.push_back(std::move(waiter));
   return false;
 }
@@ -168,12 +170,70 @@ std::vector<BatchRef> Partition::batches_between(wal::LogPosition from, wal::Log
   return {first, last};
 }
 
-void Partition::add_extent(const Extent& extent) {
+std::vector<BatchRef> Partition::living_between(wal::LogPosition from, wal::LogPosition to, Offset known) {
+  std::vector<BatchRef> refs = batches_between(from, to);
   MutexLock l(mutex_);
+  if (trim_recorded_ < known) std::erase_if(refs, [this](const BatchRef& r) REQUIRES(mutex_) { return r.end() <= ends_.log_start; });
+  return refs;
+}
+
+std::optional<Extent> Partition::add_offloaded(std::span<const BatchRef> run, uint32_t object) {
+  MutexLock l(mutex_);
+  offloaded_ = run.back().end();
+  offloaded_text_ = run.back().text_end();
+  auto live = std::find_if(run.begin(), run.end(), [this](const BatchRef& r) REQUIRES(mutex_) { return r.end() > ends_.log_start; });
+  if (live == run.end()) return std::nullopt;
+  Extent e{live->base, offloaded_, live->text, offloaded_text_, -1, 0, object};
+  for (; live != run.end(); ++live) e.max_timestamp = std::max(e.max_timestamp, live->max_timestamp), e.bytes += live->bytes;
+  append_extent(e);
+  return e;
+}
+
+void Partition::append_extent(const Extent& extent) {
   MUST(extents_.empty() || extents_.back().end <= extent.base);
   extents_.push_back(extent);
-  offloaded_ = extent.end;
-  offloaded_text_ = extent.text_end;
+}
+
+// ---- the log start
+
+Partition::Spot Partition::spot(Offset offset) {
+  MutexLock l(mutex_);
+  auto ref = std::upper_bound(index_.begin(), index_.end(), offset, [](Offset o, const BatchRef& r) { return o < r.end(); });
+  if (ref != index_.end() && ref->base == offset) return {ref->text, {}, {}};
+  if (ref != index_.end() && ref->base < offset) return {{}, *ref, {}};
+  if (ref == index_.end() && !index_.empty()) return {index_.back().text_end(), {}, {}};
+  auto extent = std::upper_bound(extents_.begin(), extents_.end(), offset, [](Offset o, const Extent& e) { return o < e.end; });
+  if (extent == extents_.end()) return {index_.empty() ? offloaded_text_ : ref->text, {}, {}};
+  if (extent->base >= offset) return {extent->text, {}, {}};
+  return {{}, {}, *extent};
+}
+
+std::vector<Extent> Partition::trim(Offset start, TextPosition text, Offset recorded) {
+  MutexLock l(mutex_);
+  if (start <= ends_.log_start) return {};
+  ends_.log_start = start;
+  ends_.text_start = std::max(ends_.text_start, text);
+  trim_recorded_ = recorded;
+  auto live = std::find_if(extents_.begin(), extents_.end(), [&](const Extent& e) { return e.end > start; });
+  std::vector<Extent> dead(extents_.begin(), live);
+  extents_.erase(extents_.begin(), live);
+  count_retained();
+  return dead;
+}
+
+/// How many of the bytes stored for [base, end) lie behind the log start, if all its records were of one size.
+int64_t Partition::share(Offset base, Offset end, int64_t bytes) const {
+  Offset start = ends_.log_start;
+  if (start <= base) return bytes;
+  if (start >= end) return 0;
+  return static_cast<int64_t>(static_cast<double>(bytes) * static_cast<double>(end - start) / static_cast<double>(end - base));
+}
+
+void Partition::count_retained() {
+  ends_.retained_bytes = 0;
+  for (const Extent& e : extents_) ends_.retained_bytes += share(e.base, e.end, e.bytes);
+  for (auto r = index_.rbegin(); r != index_.rend() && r->base >= offloaded_ && r->end() > ends_.log_start; ++r)
+    ends_.retained_bytes += share(r->base, r->end(), r->bytes);
 }
 
 void Partition::drop_index_below(uint32_t segment) {
@@ -204,10 +264,10 @@ void Partition::restore(SavedPartition state) {
   ends_.text_start = state.text_start;
   ends_.text_end = state.text_end;
   ends_.modified = state.modified;
-  for (const Extent& e : state.extents) ends_.retained_bytes += e.bytes;
   extents_ = std::move(state.extents);
   offloaded_ = state.end;
   offloaded_text_ = state.text_end;
+  count_retained();
   epochs_ = std::move(state.epochs);
   if (!epochs_.empty()) newest_epoch = epochs_.back().epoch;
   durable_end_.store(state.end.v, std::memory_order_release);
@@ -221,16 +281,76 @@ SavedPartition Partition::saved() {
   return saved;
 }
 
-void Partition::adopt(const Extent& extent, WallMilliseconds when) {
+Partition::Expired Partition::expired(WallMilliseconds now) {
+  RetentionLimits most = retention();
+  Expired found;
+  MutexLock l(mutex_);
+  int64_t left = ends_.retained_bytes;
+  // Whether the unit has outlived a limit; the first that has not ends the search.
+  auto goes = [&](const auto& unit) REQUIRES(mutex_) {
+    if (unit.end <= ends_.log_start) return true;
+    if (unit.end > durable_end()) return false;
+    int64_t size = share(unit.base, unit.end, unit.bytes);
+    // Records without a timestamp are as young as the partition's newest append.
+    int64_t newest = unit.max_timestamp >= 0 ? unit.max_timestamp : ends_.modified.count();
+    bool too_old = most.milliseconds >= 0 && now.count() - newest > most.milliseconds;
+    bool too_many = most.bytes >= 0 && left - size >= most.bytes;
+    if (too_old || too_many) {
+      left -= size;
+      found.start = {unit.end, unit.text_end};
+    } else if (most.milliseconds >= 0 && newest < INT64_MAX - most.milliseconds) {
+      found.next = WallMilliseconds(newest + most.milliseconds + 1);
+    }
+    return too_old || too_many;
+  };
+  for (const Extent& e : extents_)
+    if (!goes(e)) return found;
+  auto in_log = std::lower_bound(index_.begin(), index_.end(), offloaded_, [](const BatchRef& r, Offset o) { return r.base < o; });
+  for (; in_log != index_.end(); ++in_log) {
+    Extent batch{in_log->base, in_log->end(), in_log->text, in_log->text_end(), in_log->max_timestamp, in_log->bytes, 0};
+    if (!goes(batch)) break;
+  }
+  return found;
+}
+
+Partition::Leftovers Partition::abandon() {
+  MutexLock l(mutex_);
+  abandoned_ = true;
+  std::deque<BatchRef>().swap(index_);
+  visible_ = 0;
+  return {std::exchange(extents_, {}), std::exchange(waiters_, {})};
+}
+
+bool Partition::continues(const Extent& extent) {
+  MutexLock l(mutex_);
+  if (extent.base == next_offset && extent.text == next_text) return true;
+  return extent.base > next_offset && extent.text >= next_text && extent.base <= ends_.log_start &&
+         extent.text <= ends_.text_start;
+}
+
+bool Partition::adopt(const Extent& extent, WallMilliseconds when) {
   next_offset = extent.end;
   next_text = extent.text_end;
-  add_extent(extent);
   MutexLock l(mutex_);
+  offloaded_ = extent.end;
+  offloaded_text_ = extent.text_end;
   ends_.visible_end = extent.end;
   ends_.text_end = extent.text_end;
-  ends_.retained_bytes += extent.bytes;
   ends_.modified = std::max(ends_.modified, when);
   durable_end_.store(extent.end.v, std::memory_order_release);
+  if (extent.end <= ends_.log_start) return false;
+  append_extent(extent);
+  count_retained();
+  return true;
+}
+
+void Partition::reach_log_start() {
+  MutexLock l(mutex_);
+  if (next_offset >= ends_.log_start) return;
+  next_offset = offloaded_ = ends_.visible_end = ends_.log_start;
+  next_text = offloaded_text_ = ends_.text_end = std::max(ends_.text_start, next_text);
+  ends_.text_start = next_text;
+  durable_end_.store(next_offset.v, std::memory_order_release);
 }
 
 void Partition::replay(const BatchRef& ref, WallMilliseconds when) {

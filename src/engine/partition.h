@@ -8,6 +8,8 @@
 #include <atomic>
 #include <deque>
 #include <limits>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include <topicfs/engine.h>
@@ -42,6 +44,14 @@ struct BatchRef {
 /// More leader epochs than this are not told apart in one partition: the oldest are forgotten.
 inline constexpr size_t kMaxLeaderEpochs = 1000;
 
+/// In place of the offset of a control record that moved a log start: such a start lets nothing be left out of an object.
+inline constexpr Offset kNeverDropped{INT64_MAX};
+
+/// Negative: no limit.
+struct RetentionLimits {
+  int64_t milliseconds = -1, bytes = -1;
+};
+
 class Partition {
  public:
   explicit Partition(PartitionId number) : id(number) {}
@@ -62,6 +72,8 @@ class Partition {
   /// How far a producer's timestamps may lie from the clock, in milliseconds.
   std::atomic<int64_t> timestamp_before_max{std::numeric_limits<int64_t>::max()};
   std::atomic<int64_t> timestamp_after_max{std::numeric_limits<int64_t>::max()};
+
+  std::atomic<int64_t> retention_ms{-1}, retention_bytes{-1};
 
   // ---- guarded by the log's lock
   Offset next_offset;
@@ -113,11 +125,48 @@ class Partition {
   Cover cover_timestamp(int64_t timestamp, Offset limit) EXCLUDES(mutex_);
   int64_t max_timestamp(Offset limit) EXCLUDES(mutex_);
 
+  // ---- the log start
+
+  /// Where the text of the record at `offset` begins, between the log start and the end: a position, or the batch
+  /// that says it once it is decoded.
+  struct Spot {
+    std::optional<TextPosition> text;
+    std::optional<BatchRef> ref;
+    std::optional<Extent> extent;
+  };
+  Spot spot(Offset offset) EXCLUDES(mutex_);
+  /// Moves the log start, never back; `recorded` is the offset of the control record that says so. Answers the
+  /// extents that nothing lives in any more, and forgets them.
+  std::vector<Extent> trim(Offset start, TextPosition text, Offset recorded) EXCLUDES(mutex_);
+
+  /// What retention.ms and retention.bytes of its topic have outlived, of what is durable: from where on it lives, and
+  /// when the next unit becomes too old.
+  struct Expired {
+    std::optional<std::pair<Offset, TextPosition>> start;
+    std::optional<WallMilliseconds> next;
+  };
+  Expired expired(WallMilliseconds now) EXCLUDES(mutex_);
+  RetentionLimits retention() const { return {retention_ms.load(std::memory_order_relaxed), retention_bytes.load(std::memory_order_relaxed)}; }
+
+  // ---- the end of it
+
+  /// Its topic is deleted: lets go of all that it holds, and takes no more. Answers its extents, and who waited for its
+  /// file to grow.
+  struct Leftovers {
+    std::vector<Extent> extents;
+    std::vector<VisibleWaiter> waiters;
+  };
+  Leftovers abandon() EXCLUDES(mutex_);
+
   // ---- offload
 
   /// The batches whose entries lie in [from, to) of the log.
   std::vector<BatchRef> batches_between(wal::LogPosition from, wal::LogPosition to) EXCLUDES(mutex_);
-  void add_extent(const Extent& extent) EXCLUDES(mutex_);
+  /// Those of them that need not be stored are left out: all of their records are deleted, by a control record before
+  /// `known`, which whoever reads the store knows of too.
+  std::vector<BatchRef> living_between(wal::LogPosition from, wal::LogPosition to, Offset known) EXCLUDES(mutex_);
+  /// The log up to the end of `run` is in an object. Answers the extent, unless nothing in it lives.
+  std::optional<Extent> add_offloaded(std::span<const BatchRef> run, uint32_t object) EXCLUDES(mutex_);
   /// Forgets the log positions below `segment`, whose data is in objects by now.
   void drop_index_below(uint32_t segment) EXCLUDES(mutex_);
   std::vector<Extent> extents() EXCLUDES(mutex_);
@@ -129,11 +178,19 @@ class Partition {
   /// What a checkpoint keeps: everything up to the end of what was offloaded.
   SavedPartition saved() EXCLUDES(mutex_);
   void replay(const BatchRef& ref, WallMilliseconds when) EXCLUDES(mutex_);
-  /// An extent that continues the partition, whose batches are in no log.
-  void adopt(const Extent& extent, WallMilliseconds when) EXCLUDES(mutex_);
+  /// Whether `extent` continues the partition: without a gap, or with one that the log start has deleted.
+  bool continues(const Extent& extent) EXCLUDES(mutex_);
+  /// Adds an extent that continues the partition, whose batches are in no log. False if nothing in it lives.
+  bool adopt(const Extent& extent, WallMilliseconds when) EXCLUDES(mutex_);
+  /// After all that was found: the log start may lie behind it, if what is between is lost and was deleted. The
+  /// partition goes on there, because no offset is given twice.
+  void reach_log_start() EXCLUDES(mutex_);
 
  private:
   void advance() REQUIRES(mutex_);
+  int64_t share(Offset base, Offset end, int64_t bytes) const REQUIRES(mutex_);
+  void count_retained() REQUIRES(mutex_);
+  void append_extent(const Extent& extent) REQUIRES(mutex_);
 
   Mutex mutex_;
   std::deque<BatchRef> index_ GUARDED_BY(mutex_);
@@ -142,6 +199,8 @@ class Partition {
   Offset offloaded_ GUARDED_BY(mutex_);  ///< end of the extents, also when there is none any more
   TextPosition offloaded_text_ GUARDED_BY(mutex_);
   PartitionEnds ends_ GUARDED_BY(mutex_);
+  bool abandoned_ GUARDED_BY(mutex_) = false;
+  Offset trim_recorded_ GUARDED_BY(mutex_){-1};  ///< offset of the newest control record that moved the log start
   std::vector<VisibleWaiter> waiters_ GUARDED_BY(mutex_);
   std::vector<EpochStart> epochs_ GUARDED_BY(mutex_);
   std::atomic<int64_t> durable_end_{0};

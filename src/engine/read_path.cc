@@ -67,6 +67,14 @@ struct ReadPath::TimestampRequest {
   Partition& partition;
   int64_t timestamp;
   Completion<TimestampedOffset> done;
+  int tries = 0;
+};
+
+struct ReadPath::SpotRequest {
+  Partition& partition;
+  Offset offset;
+  Completion<TextPosition> done;
+  int tries = 0;
 };
 
 // ---- text
@@ -135,6 +143,7 @@ void ReadPath::text_from_segments(std::shared_ptr<TextRequest> r, std::vector<Ba
 void ReadPath::text_from_object(std::shared_ptr<TextRequest> r, const Extent& extent) {
   counters_.objects++;
   objects_.read(extent, r->partition.id, r->from, r->max_bytes, [this, r](Result<ObjectRead> read) {
+    if (!read && r->from < r->partition.ends().text_start) return try_text(r);  // deleted, and the object with it
     if (!read) return r->done(tl::unexpected<Error>(std::move(read).error()));
     auto kept = std::make_shared<Kept>(segments_.pool());
     kept->below = std::move(read->pin);
@@ -212,7 +221,8 @@ void ReadPath::fetch_from_segments(std::shared_ptr<FetchRequest> r, std::vector<
 
 void ReadPath::fetch_from_object(std::shared_ptr<FetchRequest> r, const Extent& extent) {
   counters_.objects++;
-  objects_.read(extent, r->partition.id, r->from, r->max_bytes, [r](Result<ObjectRead> read) {
+  objects_.read(extent, r->partition.id, r->from, r->max_bytes, [this, r](Result<ObjectRead> read) {
+    if (!read && r->from < r->partition.ends().log_start) return try_fetch(r);
     if (!read) return r->done(tl::unexpected<Error>(std::move(read).error()));
     Fetched fetched;
     for (const BatchView& batch : read->batches) {
@@ -248,20 +258,26 @@ Result<std::vector<std::byte>> ReadPath::read_entry(const BatchRef& ref) {
 // ---- timestamps
 
 void ReadPath::find_timestamp(Partition& partition, int64_t timestamp, Completion<TimestampedOffset> done) {
-  Offset limit = partition.durable_end();
-  bool latest = timestamp == Engine::kMaxTimestamp;
-  if (latest) timestamp = partition.max_timestamp(limit);
-  if (latest && timestamp < 0) return done(TimestampedOffset{});
-  Partition::Cover cover = partition.cover_timestamp(timestamp, limit);
-  if (!cover.extent && cover.refs.empty()) return done(TimestampedOffset{});
-  Offset from = std::max(cover.extent ? cover.extent->base : cover.refs.front().base, partition.ends().log_start);
-  find_in(std::make_shared<TimestampRequest>(TimestampRequest{partition, timestamp, std::move(done)}), from);
+  search(std::make_shared<TimestampRequest>(TimestampRequest{partition, timestamp, std::move(done)}));
+}
+
+void ReadPath::search(std::shared_ptr<TimestampRequest> r) {
+  Offset limit = r->partition.durable_end();
+  bool latest = r->timestamp == Engine::kMaxTimestamp;
+  if (latest) r->timestamp = r->partition.max_timestamp(limit);
+  if (latest && r->timestamp < 0) return r->done(TimestampedOffset{});
+  Partition::Cover cover = r->partition.cover_timestamp(r->timestamp, limit);
+  if (!cover.extent && cover.refs.empty()) return r->done(TimestampedOffset{});
+  Offset from = std::max(cover.extent ? cover.extent->base : cover.refs.front().base, r->partition.ends().log_start);
+  find_in(std::move(r), from);
 }
 
 /// Goes through the batches from `from` on until one has the record.
 void ReadPath::find_in(std::shared_ptr<TimestampRequest> r, Offset from) {
   constexpr size_t kStep = 1 << 20;
   fetch(r->partition, from, kStep, [this, r](Result<Fetched> fetched) {
+    // Deleted while it was searched: the records that are left decide.
+    if (!fetched && fetched.error().code == Errc::kOutOfRange && ++r->tries < kMaxTries) return search(r);
     if (!fetched) return r->done(tl::unexpected<Error>(std::move(fetched).error()));
     std::vector<std::byte> joined;
     for (ByteSpan p : fetched->batches.pieces) joined.insert(joined.end(), p.begin(), p.end());
@@ -274,15 +290,72 @@ void ReadPath::find_in(std::shared_ptr<TimestampRequest> r, Offset from) {
       if (header->max_timestamp >= r->timestamp) {
         auto view = RecordsView::of_batch(*header, {&rest, 1});
         if (!view) return r->done(tl::unexpected<Error>(std::move(view).error()));
-        auto found = topicfs::find_timestamp(*header, *view, r->timestamp);
+        auto found = topicfs::find_timestamp(*header, *view, r->timestamp, fetched->ends.log_start);
         if (!found) return r->done(tl::unexpected<Error>(std::move(found).error()));
-        if (*found && (*found)->offset >= fetched->ends.log_start)
-          return r->done(TimestampedOffset{(*found)->offset, (*found)->timestamp});
+        if (*found) return r->done(TimestampedOffset{(*found)->offset, (*found)->timestamp});
       }
       rest = rest.subspan(header->size_bytes());
     }
     if (next.v < 0) return r->done(TimestampedOffset{});
     find_in(r, next);
+  });
+}
+
+// ---- the text position of a record
+
+namespace {
+
+/// Length of the text of the batch's records before `offset`.
+Result<int64_t> text_before(const RecordsView& records, Offset base, Offset offset) {
+  int64_t before = 0;
+  if (records.is_control) return before;
+  TRY(for_each_record(records, [&](const Record& record) {
+    if (base + record.offset_delta >= offset) return Flow::stop;
+    before += static_cast<int64_t>(record.text_bytes());
+    return Flow::go_on;
+  }));
+  return before;
+}
+
+Result<TextPosition> text_of(const BatchView& batch, Offset offset) {
+  if (batch.base_offset >= offset) return batch.text_position;
+  TRY_ASSIGN(BatchHeader header, BatchHeader::parse(batch.bytes));
+  TRY_ASSIGN(RecordsView records, RecordsView::of_batch(header, {&batch.bytes, 1}));
+  TRY_ASSIGN(int64_t before, text_before(records, batch.base_offset, offset));
+  return batch.text_position + before;
+}
+
+}  // namespace
+
+void ReadPath::find_text(Partition& partition, Offset offset, Completion<TextPosition> done) {
+  try_spot(std::make_shared<SpotRequest>(SpotRequest{partition, offset, std::move(done)}));
+}
+
+void ReadPath::try_spot(std::shared_ptr<SpotRequest> r) {
+  if (++r->tries > kMaxTries) return r->done(tl::unexpected<Error>(gone()));
+  Partition::Spot spot = r->partition.spot(r->offset);
+  if (spot.text) return r->done(*spot.text);
+  if (spot.extent) {
+    return objects_.read(*spot.extent, r->partition.id, r->offset, 1, [r](Result<ObjectRead> read) {
+      if (read) r->done(text_of(read->batches.front(), r->offset));
+      else r->done(tl::unexpected<Error>(std::move(read).error()));
+    });
+  }
+  device_.run([this, r, ref = *spot.ref] {  // also where it is in memory: long batches take time to decode
+    wal::PinSet pins(segments_.pool());
+    std::vector<ByteSpan> pieces;
+    std::vector<std::byte> copy;
+    wal::LogPosition records{body_of(ref).v + kBatchHeaderBytes};
+    if (!segments_.pin(records, ref.bytes - kBatchHeaderBytes, pieces, pins)) {
+      auto entry = read_entry(ref);
+      if (!entry && entry.error().code == Errc::kNotFound) return try_spot(r);
+      if (!entry) return r->done(tl::unexpected<Error>(std::move(entry).error()));
+      copy = std::move(*entry);
+      pieces = {ByteSpan(copy).subspan(kBatchHeaderBytes)};
+    }
+    auto before = text_before(records_of(ref, pieces), ref.base, r->offset);
+    if (before) r->done(ref.text + *before);
+    else r->done(tl::unexpected<Error>(std::move(before).error()));
   });
 }
 

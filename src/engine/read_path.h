@@ -22,6 +22,9 @@ class ReadPath {
   void read_text(Partition& partition, TextPosition from, size_t max_bytes, Completion<TextRead> done);
   void fetch(Partition& partition, Offset from, size_t max_bytes, Completion<Fetched> done);
   void find_timestamp(Partition& partition, int64_t timestamp, Completion<TimestampedOffset> done);
+  /// Where the text of the record at `offset`, or of the next one after a gap, begins; the offset lies between the log
+  /// start and the durable end.
+  void find_text(Partition& partition, Offset offset, Completion<TextPosition> done);
 
   const ReadCounters& counters() const { return counters_; }
 
@@ -30,6 +33,7 @@ class ReadPath {
   struct TextRequest;
   struct FetchRequest;
   struct TimestampRequest;
+  struct SpotRequest;
   bool text_from_memory(TextRequest& r, const std::vector<BatchRef>& refs);
   void text_from_segments(std::shared_ptr<TextRequest> r, std::vector<BatchRef> refs);
   void text_from_object(std::shared_ptr<TextRequest> r, const Extent& extent);
@@ -38,7 +42,9 @@ class ReadPath {
   void fetch_from_segments(std::shared_ptr<FetchRequest> r, std::vector<BatchRef> refs);
   void fetch_from_object(std::shared_ptr<FetchRequest> r, const Extent& extent);
   void try_fetch(std::shared_ptr<FetchRequest> r);
+  void search(std::shared_ptr<TimestampRequest> r);
   void find_in(std::shared_ptr<TimestampRequest> r, Offset from);
+  void try_spot(std::shared_ptr<SpotRequest> r);
   Result<std::vector<std::byte>> read_entry(const BatchRef& ref);
 
   wal::Segments& segments_;

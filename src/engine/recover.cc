@@ -1,6 +1,7 @@
 // What an engine remembers across restarts: checkpoints of its own making, the log's entries, and objects that the
 // bucket has beyond its newest checkpoint.
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -21,8 +22,15 @@ Checkpoint LocalEngine::make_checkpoint() {
   Catalog::Numbers numbers = catalog_.numbers();
   c.next_topic = numbers.next_topic, c.next_partition = numbers.next_partition;
   for (const TopicPtr& t : catalog_.list()) c.topics.push_back(*t);
-  c.objects = objects_->all();
-  for (Partition* p : catalog_.partitions()) c.partitions.push_back({p->id, p->saved()});
+  std::unordered_map<uint32_t, uint32_t> places;  // of objects in the checkpoint, by index
+  for (auto& [index, object] : objects_->living()) {
+    places[index] = static_cast<uint32_t>(c.objects.size());
+    c.objects.push_back(std::move(object));
+  }
+  for (Partition* p : catalog_.partitions()) {
+    c.partitions.push_back({p->id, p->saved()});
+    for (Extent& e : c.partitions.back().state.extents) e.object = places.at(e.object);
+  }
   c.groups = groups_.records();
   offloaded_producers_.expire(parts_.clock.now() - options_.producer_id_expiration, kMaxProducers);
   c.producers = offloaded_producers_.save(parts_.clock.now(), parts_.clock.wall_now());
@@ -38,10 +46,16 @@ Result<void> LocalEngine::restore(Checkpoint checkpoint) {
     apply_settings(*change.after);
   }
   catalog_.restore_numbers({checkpoint.next_topic, checkpoint.next_partition});
-  for (StoredObject& o : checkpoint.objects) objects_->add(std::move(o));
+  objects_->note_newest({checkpoint.epoch, checkpoint.sequence});
+  std::vector<uint32_t> indexes;
+  for (StoredObject& o : checkpoint.objects) indexes.push_back(objects_->add(std::move(o)));
   for (Checkpoint::PartitionState& s : checkpoint.partitions) {
     Partition* p = catalog_.partition(s.id);
     if (!p) return fail(Errc::kCorrupt, "a checkpoint has a partition that belongs to no topic");
+    for (Extent& e : s.state.extents) {
+      e.object = indexes.at(e.object);
+      objects_->retain(e.object);
+    }
     p->restore(std::move(s.state));
   }
   for (const GroupRecord& g : checkpoint.groups) groups_.apply(g);
@@ -113,14 +127,17 @@ Result<void> LocalEngine::replay(const ControlRecord& record, Offset offset) {
   control_end_.store(offset.v + 1);
   if (auto* r = std::get_if<Offloaded>(&record)) {
     if (r->object.to < r->object.from) return fail(Errc::kCorrupt, "an offload's record ends before it begins");
-    if (r->object.from == offloader_->offloaded()) offloader_->apply(r->object);
+    // In the bucket's records these are objects that the checkpoint, or their own footers, have told of.
+    bool new_to_us = r->object.from == offloader_->offloaded() && !objects_->contains(r->object.key);
+    if (new_to_us) offloader_->apply(r->object);
     return {};
   }
   replayed_change_ = true;
   if (auto* r = std::get_if<GroupRecord>(&record)) return groups_.apply(*r), Result<void>();
+  if (auto* r = std::get_if<LogStartsMoved>(&record)) return apply_log_starts(*r, offset), Result<void>();
   TRY_ASSIGN(auto change, catalog_.apply(record));
   if (change.after) apply_settings(*change.after);
-  else if (change.before) groups_.forget(*change.before);
+  else if (change.before) forget_topic(change);
   return {};
 }
 
@@ -148,10 +165,11 @@ Result<void> LocalEngine::adopt(const NewerObject& newer, const Footer& footer, 
     e.text = blocks.front().text_position, e.text_end = blocks.back().text_end();
     for (const BlockEntry& b : blocks) e.max_timestamp = std::max(e.max_timestamp, b.max_timestamp), e.bytes += b.size;
     e.object = index;
-    if (e.base != p->next_offset || e.text != p->next_text)
+    if (!p->continues(e))
       return fail(Errc::kCorrupt, newer.key + " does not continue the partition " + std::to_string(name.index) + " of " +
                                       footer.topics[name.topic].name + ": something is missing from the bucket");
-    p->adopt(e, footer.facts.created);
+    if (name.id == kControlPartition) p->trim(e.end, e.text_end, kNeverDropped);
+    if (p->adopt(e, footer.facts.created)) objects_->retain(index);
   }
   log_from_ = object.to;
   return {};

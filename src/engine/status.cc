@@ -43,6 +43,7 @@ std::string LocalEngine::status_json() {
   AppendCounters appends = appends_->counters();
   ProducerCounters producers = appends_->producer_counters();
   OffloadCounters offload = offloader_->counters();
+  CollectorCounters collected = collector_->counters();
   StoreCounters store = parts_.store.counters();
   CacheCounters footers = objects_->footer_counters(), blocks = objects_->block_counters();
   Catalog::Counts catalog = catalog_.counts();
@@ -112,7 +113,12 @@ std::string LocalEngine::status_json() {
   w.put("offloaded", offload.objects);
   w.put("offloaded_bytes", offload.bytes);
   w.put("pending_bytes", offload.pending_bytes);
-  w.put("checkpoints", offload.checkpoints);
+  w.put("checkpoints", checkpoints_->written());
+  w.put("dead", uint64_t{objects_->dead_count()});
+  w.put("deleted", collected.deleted);
+  w.put("deleted_bytes", collected.deleted_bytes);
+  w.put("orphans", collected.orphans);
+  w.put("retention_moves", retention_->moves());
   w.put("puts", store.puts);
   w.put("put_bytes", store.put_bytes);
   w.put("gets", store.gets);
@@ -137,6 +143,8 @@ std::string LocalEngine::status_json() {
   w.put("store", store.errors);
   w.put("offload_failures", offload.failures);
   w.put("offload_last", offload.last_error);
+  w.put("delete_failures", collected.failures);
+  w.put("delete_last", collected.last_error);
   w.put("log", poison.message());
   w.put("segments", segments.last_error);
   w.close();
@@ -145,7 +153,7 @@ std::string LocalEngine::status_json() {
 
 void LocalEngine::status(Completion<std::string> done) { done(status_json()); }
 
-/// Bytes of objects that no partition has any more: their topics were deleted.
+/// Bytes of objects that no partition has any more: deleted records, and the objects' own headers and footers.
 uint64_t LocalEngine::dead_bytes() {
   uint64_t live = 0, stored = 0;
   for (Partition* p : catalog_.partitions())

@@ -31,6 +31,10 @@ void apply_settings(const TopicSettings& settings, uint32_t default_max_message_
   partition.log_append_time.store(topic_setting(settings, "message.timestamp.type") == "LogAppendTime", relaxed);
   partition.compression.store(compression_of(settings), relaxed);
   partition.needs_keys.store(topic_setting_has(settings, "cleanup.policy", "compact"), relaxed);
+  // Nothing is removed from a topic that is to be compacted, until compaction itself comes.
+  bool deletes = topic_setting(settings, "cleanup.policy") == "delete";
+  partition.retention_ms.store(deletes ? topic_setting_number(settings, "retention.ms") : -1, relaxed);
+  partition.retention_bytes.store(deletes ? topic_setting_number(settings, "retention.bytes") : -1, relaxed);
   partition.timestamp_before_max.store(topic_setting_number(settings, "message.timestamp.before.max.ms"), relaxed);
   partition.timestamp_after_max.store(topic_setting_number(settings, "message.timestamp.after.max.ms"), relaxed);
 }

@@ -51,6 +51,7 @@ class SocketClient final : public Client {
                         AppendOptions options, Completion<Appended> done) override;
   void cancel(RequestId request) override;
   void sync(PartitionId partition, Completion<void> done) override;
+  void delete_records(PartitionId partition, Offset before, Completion<Offset> done) override;
   void allocate_producer_ids(int32_t count, Completion<int64_t> done) override;
   Result<PartitionEnds> ends(PartitionId partition) override;
   void read_text(PartitionId partition, TextPosition from, size_t max_bytes,

@@ -218,6 +218,13 @@ void SocketClient::allocate_producer_ids(int32_t count, Completion<int64_t> done
   call(AllocateProducerIds{count}, std::move(done));
 }
 
+void SocketClient::delete_records(PartitionId partition, Offset before, Completion<Offset> done) {
+  call(DeleteRecords{partition, before}, Completion<int64_t>([done = std::move(done)](Result<int64_t> start) mutable {
+         if (start) done(Offset(*start));
+         else done(tl::unexpected<Error>(std::move(start).error()));
+       }));
+}
+
 // ---- reads
 
 Result<PartitionEnds> SocketClient::ends(PartitionId partition) {

@@ -34,6 +34,7 @@ enum class Verb : uint8_t {
   cancel,
   sync,
   allocate_producer_ids,
+  delete_records,
   read_text,
   fetch,
   find_timestamp,

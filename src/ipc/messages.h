@@ -225,6 +225,16 @@ void fields(T& t, Io& io) {
   io(t.count);
 }
 
+struct DeleteRecords {
+  static constexpr Verb kVerb = Verb::delete_records;
+  PartitionId partition;
+  Offset before;
+};
+template <Is<DeleteRecords> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.partition, t.before);
+}
+
 struct ReadText {
   static constexpr Verb kVerb = Verb::read_text;
   PartitionId partition;

@@ -88,6 +88,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void obey(uint64_t request, Cancel message);
   void obey(uint64_t request, Sync message);
   void obey(uint64_t request, AllocateProducerIds message);
+  void obey(uint64_t request, DeleteRecords message);
   void obey(uint64_t request, ReadText message);
   void obey(uint64_t request, Fetch message);
   void obey(uint64_t request, FindTimestamp message);

@@ -29,6 +29,7 @@ void Connection::obey(const FrameBuffer::Frame& frame) {
     case Verb::cancel: return obey<Cancel>(frame);
     case Verb::sync: return obey<Sync>(frame);
     case Verb::allocate_producer_ids: return obey<AllocateProducerIds>(frame);
+    case Verb::delete_records: return obey<DeleteRecords>(frame);
     case Verb::read_text: return obey<ReadText>(frame);
     case Verb::fetch: return obey<Fetch>(frame);
     case Verb::find_timestamp: return obey<FindTimestamp>(frame);
@@ -221,6 +222,14 @@ void Connection::obey(uint64_t request, Sync message) {
 
 void Connection::obey(uint64_t request, AllocateProducerIds message) {
   engine_.allocate_producer_ids(message.count, answer_with<Number, int64_t>(request));
+}
+
+void Connection::obey(uint64_t request, DeleteRecords message) {
+  auto answer = answer_with<Number, int64_t>(request);
+  engine_.delete_records(message.partition, message.before, [answer = std::move(answer)](Result<Offset> start) mutable {
+    if (start) answer(start->v);
+    else answer(tl::unexpected<Error>(std::move(start).error()));
+  });
 }
 
 /// One answer takes a part of the bounce memory at most, so that the next finds room too.

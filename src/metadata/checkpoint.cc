@@ -109,7 +109,8 @@ Checkpoint::PartitionState read_partition(Reader& r, size_t objects) {
     if (e.epoch < 0 || !in_order || e.start > s.end) r.ok = false;
     s.epochs.push_back(e);
   }
-  if (s.log_start > s.end || s.text_start > s.text_end) r.ok = false;
+  // Beyond the end: what was not offloaded yet, and now need not be, is deleted.
+  if (s.log_start < Offset(0) || s.text_start < TextPosition(0)) r.ok = false;
   return p;
 }
 

@@ -110,6 +110,19 @@ struct Encoder {
     o.put("size", r.object.size_bytes);
     o.put("footer_crc", uint64_t{r.object.footer_crc});
   }
+  void operator()(const LogStartsMoved& r) const {
+    Object o(w);
+    o.put("type", "log-starts-moved");
+    o.key("partitions");
+    w.StartArray();
+    for (const LogStart& s : r.starts) {
+      Object part(w);
+      part.put("partition", uint64_t{s.partition.v});
+      part.put("offset", s.offset.v);
+      part.put("text", s.text.v);
+    }
+    w.EndArray();
+  }
   void operator()(const GroupRecord&) const {}  // has an encoder of its own
 };
 
@@ -180,6 +193,19 @@ class Fields {
     }
     return all;
   }
+  std::vector<LogStart> log_starts(const char* name) {
+    std::vector<LogStart> all;
+    const Json* v = find(name);
+    if (!v) return all;
+    if (!v->IsArray() || v->Size() > kMaxMovedLogStarts) return wrong(name), all;
+    for (const Json& one : v->GetArray()) {
+      Fields f(one);
+      all.push_back({PartitionId(f.number32("partition")), Offset(static_cast<int64_t>(f.number("offset", INT64_MAX))),
+                     TextPosition(static_cast<int64_t>(f.number("text", INT64_MAX)))});
+      if (!f.problem_.empty()) return problem_ = std::string(name) + ": " + f.problem_, all;
+    }
+    return all;
+  }
   TopicInfo topic() {
     TopicInfo t;
     t.id = uuid("topic");
@@ -220,6 +246,8 @@ Result<ControlRecord> decode_fields(Fields& f, std::string_view json) {
   } else if (type == "offloaded") {
     record = Offloaded{{f.text("key"), f.number("epoch"), f.number("sequence"), {f.number("from")}, {f.number("to")},
                         f.number("size"), f.number32("footer_crc")}};
+  } else if (type == "log-starts-moved") {
+    record = LogStartsMoved{f.log_starts("partitions")};
   } else if (f.problem().empty()) {
     TRY_ASSIGN(auto of_group, decode_group_record(json));
     if (of_group) return ControlRecord(std::move(*of_group));

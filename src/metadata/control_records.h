@@ -48,9 +48,19 @@ struct OwnershipChanged {
 struct Offloaded {
   StoredObject object;
 };
+struct LogStart {
+  PartitionId partition;
+  Offset offset;                      ///< records before it are deleted
+  TextPosition text;                  ///< where its text begins
+};
+inline constexpr size_t kMaxMovedLogStarts = 1000;  ///< in one record
+/// Partitions that do not exist (any more) are passed over; a start never moves back.
+struct LogStartsMoved {
+  std::vector<LogStart> starts;
+};
 
 using ControlRecord = std::variant<TopicCreated, PartitionsAdded, TopicDeleted, SettingsChanged, OwnershipChanged,
-                                   Offloaded, GroupRecord>;
+                                   Offloaded, LogStartsMoved, GroupRecord>;
 
 std::string encode(const ControlRecord& record);
 /// kCorrupt if it is not such a record, kUnsupported if its type is not known.

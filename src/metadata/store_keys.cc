@@ -24,8 +24,8 @@ std::string epoch_key(uint64_t epoch) { return fmt::format("{}{:016x}", kEpochPr
 std::string object_key(uint64_t epoch, uint64_t sequence) {
   return fmt::format("{}{:016x}-{:016x}", kObjectPrefix, epoch, sequence);
 }
-std::string checkpoint_key(uint64_t epoch, uint64_t sequence) {
-  return fmt::format("{}{:016x}-{:016x}", kCheckpointPrefix, epoch, sequence);
+std::string checkpoint_key(uint64_t epoch, uint64_t sequence, uint64_t upload) {
+  return fmt::format("{}{:016x}-{:016x}-{:016x}", kCheckpointPrefix, epoch, sequence, upload);
 }
 
 std::optional<EpochAndSequence> parse_key(std::string_view key, std::string_view prefix) {
@@ -33,6 +33,13 @@ std::optional<EpochAndSequence> parse_key(std::string_view key, std::string_view
   auto epoch = hex_at(key, prefix.size()), sequence = hex_at(key, prefix.size() + kHexDigits + 1);
   if (!epoch || !sequence || key[prefix.size() + kHexDigits] != '-') return std::nullopt;
   return EpochAndSequence{*epoch, *sequence};
+}
+
+std::optional<EpochAndSequence> parse_checkpoint_key(std::string_view key) {
+  if (key.size() <= kHexDigits + 1) return std::nullopt;
+  size_t dash = key.size() - kHexDigits - 1;
+  if (key[dash] != '-' || !hex_at(key, dash + 1)) return std::nullopt;
+  return parse_key(key.substr(0, dash), kCheckpointPrefix);
 }
 
 std::optional<uint64_t> parse_epoch_key(std::string_view key) {

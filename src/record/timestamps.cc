@@ -14,11 +14,11 @@ FoundRecord found(const BatchHeader& header, const Record& record) {
 }  // namespace
 
 Result<std::optional<FoundRecord>> find_timestamp(const BatchHeader& header, const RecordsView& records,
-                                                  int64_t target) {
+                                                  int64_t target, Offset from) {
   std::optional<FoundRecord> first;
   TRY(for_each_record(records, [&](const Record& record) {
     const FoundRecord candidate = found(header, record);
-    if (candidate.timestamp < target) return Flow::go_on;
+    if (candidate.timestamp < target || candidate.offset < from) return Flow::go_on;
     first = candidate;
     return Flow::stop;
   }));

@@ -13,10 +13,10 @@ struct FoundRecord {
   int64_t timestamp = kNoTimestamp;
 };
 
-/// The first record whose timestamp is at least `target`; nullopt if there is none. Of the header
+/// The first record from offset `from` on whose timestamp is at least `target`; nullopt if there is none. Of the header
 /// it uses the offsets, timestamps and attributes. kCorrupt, kFull (memory for decompression).
 Result<std::optional<FoundRecord>> find_timestamp(const BatchHeader& header, const RecordsView& records,
-                                                  int64_t target);
+                                                  int64_t target, Offset from = Offset(0));
 /// The first record that has the largest timestamp; nullopt for a batch without records.
 Result<std::optional<FoundRecord>> find_max_timestamp(const BatchHeader& header, const RecordsView& records);
 

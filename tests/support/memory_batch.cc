@@ -43,7 +43,7 @@ Result<MemoryBatch> parse_batch(ByteSpan bytes, const ValidateLimits& limits) {
     Record record;
     if (!reader.begin(record) || !reader.skip_value() || !reader.end(record))
       return fail(Errc::kCorrupt, "a record of the batch does not decode");
-    batch.records.push_back({record.offset_delta, header.base_timestamp + record.timestamp_delta});
+    batch.records.push_back({record.offset_delta, header.base_timestamp + record.timestamp_delta, record.text_bytes()});
   }
   return batch;
 }

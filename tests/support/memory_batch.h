@@ -14,6 +14,7 @@ namespace topicfs::testing {
 struct MemoryRecord {
   int32_t offset_delta = 0;
   int64_t timestamp = 0;
+  size_t text_bytes = 0;
 };
 
 struct MemoryBatch {

@@ -180,19 +180,42 @@ void MemoryEngine::set_log_start(PartitionId id, Offset to) {
     MutexLock lock(mutex_);
     auto* partition = find(id);
     MUST(partition);
-    auto& batches = partition->batches;
-    while (!batches.empty() && batches.front()->next <= to) {
-      partition->ends.log_start = batches.front()->next;
-      partition->ends.text_start = batches.front()->text_end();
-      partition->ends.retained_bytes -= static_cast<int64_t>(batches.front()->bytes.size());
-      batches.pop_front();
-    }
-    actions_.push_back([this, id] {
-      MutexLock listeners(listeners_mutex_);
-      for (auto* listener : listeners_) listener->on_trimmed(id);
-    });
+    trim(*partition, to);
   }
   schedule();
+}
+
+void MemoryEngine::trim(Partition& partition, Offset to) {
+  auto& batches = partition.batches;
+  auto& ends = partition.ends;
+  ends.log_start = to;
+  for (; !batches.empty() && batches.front()->next <= to; batches.pop_front()) {
+    ends.text_start = batches.front()->text_end();
+    ends.retained_bytes -= static_cast<int64_t>(batches.front()->bytes.size());
+  }
+  if (!batches.empty()) ends.text_start = batches.front()->text_base;
+  if (!batches.empty() && batches.front()->base < to)
+    for (auto& record : batches.front()->parsed.records)
+      if (batches.front()->base + record.offset_delta < to) ends.text_start += static_cast<int64_t>(record.text_bytes);
+  actions_.push_back([this, id = partition.id] {
+    MutexLock listeners(listeners_mutex_);
+    for (auto* listener : listeners_) listener->on_trimmed(id);
+  });
+}
+
+void MemoryEngine::delete_records(PartitionId id, Offset before, Completion<Offset> done) {
+  auto outcome = [&]() -> Result<Offset> {
+    MutexLock lock(mutex_);
+    auto* partition = find(id);
+    if (!partition) return no_such_partition();
+    auto& ends = partition->ends;
+    if (before == kDurableEnd) before = ends.durable_end;
+    if (before < Offset(0) || before > ends.durable_end) return fail(Errc::kOutOfRange, "no such offset");
+    if (poisoned_) return read_only();
+    if (before > ends.log_start) trim(*partition, before);
+    return ends.log_start;
+  }();
+  answer_now(std::move(done), std::move(outcome));
 }
 
 // ---- catalog

@@ -49,7 +49,7 @@ class MemoryEngine final : public Engine {
   void set_leader_epoch(int32_t epoch) { leader_epoch_ = epoch; }
   /// From now on every append and sync is answered kReadOnly, as after a failed write of the log.
   void poison();
-  /// Retention: what is below `to` is gone. `to` is moved down to the start of a batch.
+  /// Retention: what is below `to` is gone.
   void set_log_start(PartitionId partition, Offset to);
   /// Pins that somebody still holds.
   size_t live_pins() const { return static_cast<size_t>(pin_token_.use_count() - 1); }
@@ -76,6 +76,7 @@ class MemoryEngine final : public Engine {
                         AppendOptions options, Completion<Appended> done) override;
   void cancel(RequestId request) override;
   void sync(PartitionId partition, Completion<void> done) override;
+  void delete_records(PartitionId partition, Offset before, Completion<Offset> done) override;
   void allocate_producer_ids(int32_t count, Completion<int64_t> done) override;
   Result<PartitionEnds> ends(PartitionId partition) override;
   void read_text(PartitionId partition, TextPosition from, size_t max_bytes,
@@ -107,6 +108,7 @@ class MemoryEngine final : public Engine {
   RequestId append(WaitingAppend append, Wait wait);
   void write(Partition& partition, WaitingAppend append) REQUIRES(mutex_);
   void write_waiting() REQUIRES(mutex_);
+  void trim(Partition& partition, Offset to) REQUIRES(mutex_);
   ByteSpan keep(Batch& batch, std::vector<std::byte> bytes) REQUIRES(mutex_);
   TopicPtr replace(TopicPtr topic) REQUIRES(mutex_);
   void announce(TopicPtr topic) REQUIRES(mutex_);

@@ -31,7 +31,7 @@ std::vector<BrokerSetting> broker_settings(const GatewaySettings& options) {
        "Most members of a group: --group-max-size."},
       {"group.min.session.timeout.ms", std::to_string(options.groups.min_session_timeout.count()), number32, started_with,
        "Shortest session of a member of a group: --group-min-session-timeout."},
-      {"log.retention.hours", "168", number32, built_in, "Topics have retention.ms."},
+      {"log.retention.hours", "-1", number32, built_in, "Without retention.ms a topic keeps its records."},
       {"node.id", std::to_string(kNodeId), number32, built_in, "The number of the only broker."},
       {"num.partitions", std::to_string(options.default_partitions), number32, started_with,
        "Partitions of a topic that is made without saying how many: --default-partitions."},

@@ -38,6 +38,8 @@ struct ApiVersionsRequest;
 struct ApiVersionsResponse;
 struct CreateTopicsRequest;
 struct CreateTopicsResponse;
+struct DeleteRecordsRequest;
+struct DeleteRecordsResponse;
 struct DeleteTopicsRequest;
 struct DeleteTopicsResponse;
 struct OffsetForLeaderEpochRequest;
@@ -89,6 +91,7 @@ void handle(Gateway& gateway, CallPtr<ListGroupsRequest, ListGroupsResponse> cal
 void handle(Gateway& gateway, CallPtr<ApiVersionsRequest, ApiVersionsResponse> call);
 void handle(Gateway& gateway, CallPtr<CreateTopicsRequest, CreateTopicsResponse> call);
 void handle(Gateway& gateway, CallPtr<DeleteTopicsRequest, DeleteTopicsResponse> call);
+void handle(Gateway& gateway, CallPtr<DeleteRecordsRequest, DeleteRecordsResponse> call);
 void handle(Gateway& gateway, CallPtr<InitProducerIdRequest, InitProducerIdResponse> call);
 void handle(Gateway& gateway, CallPtr<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse> call);
 void handle(Gateway& gateway, CallPtr<CreatePartitionsRequest, CreatePartitionsResponse> call);

@@ -11,6 +11,7 @@
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_acls.h"
+#include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/describe_acls.h"
 #include "kafka/messages/describe_cluster.h"
@@ -78,6 +79,7 @@ using Apis = ApiList<Api<ProduceRequest, ProduceResponse>,
                      Api<ApiVersionsRequest, ApiVersionsResponse>,
                      Api<CreateTopicsRequest, CreateTopicsResponse>,
                      Api<DeleteTopicsRequest, DeleteTopicsResponse>,
+                     Api<DeleteRecordsRequest, DeleteRecordsResponse>,
                      Api<InitProducerIdRequest, InitProducerIdResponse>,
                      Api<DescribeAclsRequest, DescribeAclsResponse>,
                      Api<CreateAclsRequest, CreateAclsResponse>,

@@ -93,6 +93,7 @@ class RingEngine final : public Engine {
     done(fail(Errc::kUnsupported, "the ring takes text"));
     return 0;
   }
+  void delete_records(PartitionId, Offset, Completion<Offset> done) override { done(fail(Errc::kUnsupported, "a ring")); }
   void allocate_producer_ids(int32_t, Completion<int64_t> done) override {
     done(fail(Errc::kUnsupported, "none"));
   }

@@ -120,7 +120,7 @@ TEST_CASE("settings that must fit each other are checked together") {
 TEST_CASE("what is not set has its default") {
   TopicSettings set{{"retention.ms", "7"}, {"cleanup.policy", "compact,delete"}};
   CHECK(topic_setting_number(set, "retention.ms") == 7);
-  CHECK(topic_setting_number({}, "retention.ms") == 604800000);
+  CHECK(topic_setting_number({}, "retention.ms") == -1);
   CHECK(topic_setting(set, "message.timestamp.type") == "CreateTime");
   CHECK(topic_setting_has(set, "cleanup.policy", "delete"));
   CHECK_FALSE(topic_setting_has({}, "cleanup.policy", "compact"));

@@ -59,12 +59,23 @@ struct EngineFixture {
     device.reset();
     executor.reset();
   }
-  void power_cut() {
+  /// What is being written then is lost, as is every request to the store that has not arrived.
+  void power_cut(MemoryFileSystem::Keep keep = {}) {
+    files.crash(std::move(keep));
+    files.set_power(false);
+    auto contents = stored();
+    executor->run_until_idle();
     engine.reset();
     store.reset();
     device.reset();
     executor.reset();
-    files.crash();
+    files.set_power(true);
+    MutexLock l(bucket->mutex);
+    bucket->objects = std::move(contents);
+  }
+  std::map<std::string, std::shared_ptr<const std::vector<std::byte>>, std::less<>> stored() {
+    MutexLock l(bucket->mutex);
+    return bucket->objects;
   }
   void stop() {
     bool ended = false;
@@ -109,6 +120,12 @@ struct EngineFixture {
                         [outcome](Result<Appended> r) { *outcome = std::move(r); });
     executor->run_until_idle();
     return *outcome;
+  }
+  Result<Offset> delete_records(PartitionId p, int64_t before) {
+    Result<Offset> outcome = fail(Errc::kTimedOut, "not answered");
+    engine->delete_records(p, Offset(before), [&](Result<Offset> r) { outcome = std::move(r); });
+    settle();
+    return outcome;
   }
   /// The file's bytes, read in steps of `step`.
   std::string read(PartitionId p, size_t step = 1 << 20) {

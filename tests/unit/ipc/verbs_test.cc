@@ -99,6 +99,11 @@ TEST_CASE("what is appended is read, as text and as batches, and the ends are se
   CHECK(ends->durable_end == Offset(5));
   CHECK(ends->text_end == TextPosition(17));
   CHECK(ends->retained_bytes == door.engine.ends(id)->retained_bytes);
+  auto start = await<Offset>([&](auto d) { door.client->delete_records(id, Offset(4), std::move(d)); });
+  CHECK(start.value() == Offset(4));
+  auto beyond = await<Offset>([&](auto d) { door.client->delete_records(id, Offset(6), std::move(d)); });
+  REQUIRE_FALSE(beyond);
+  CHECK(beyond.error().code == Errc::kOutOfRange);
 }
 
 TEST_CASE("consumer groups are kept, listed and deleted through the client") {

@@ -189,6 +189,31 @@ TEST_CASE("a partition named twice is answered once, with the last batch") {
   CHECK(kit.engine.ends(kit.engine.find_topic("t")->partitions[0].id)->durable_end == Offset(2));
 }
 
+TEST_CASE("DeleteRecords moves the log start, within a batch too, and answers where it is") {
+  HandlerKit kit;
+  kit.make_topic("a");
+  kit.append("a", {"one", "two", "three"});
+  auto delete_before = [&](std::string topic, int32_t partition, int64_t offset) {
+    DeleteRecordsRequest r;
+    r.topics = {{std::move(topic), {{partition, offset}}}};
+    return kit.answer<DeleteRecordsResponse>(std::move(r), 2).topics.at(0).partitions.at(0);
+  };
+  kit.executor.run_until_idle();
+  CHECK(delete_before("a", 0, 2).low_watermark == 2);
+  CHECK(kit.engine.ends(PartitionId(1))->text_start == TextPosition(8));
+  CHECK(delete_before("a", 0, 1).low_watermark == 2);
+  auto beyond = delete_before("a", 0, 4);
+  CHECK(beyond.error_code == code_of(ErrorCode::kOffsetOutOfRange));
+  CHECK(beyond.low_watermark == -1);
+  CHECK(delete_before("a", 0, -1).low_watermark == 3);
+  CHECK(delete_before("a", 1, 0).error_code == code_of(ErrorCode::kUnknownTopicOrPartition));
+  CHECK(delete_before("b", 0, 0).error_code == code_of(ErrorCode::kUnknownTopicOrPartition));
+  Uuid id = kit.engine.find_topic("a")->id;
+  kit.engine.change_settings(id, {{"cleanup.policy", "compact"}}, [](Result<TopicPtr> r) { CHECK(r); });
+  kit.executor.run_until_idle();
+  CHECK(delete_before("a", 0, 0).error_code == code_of(ErrorCode::kPolicyViolation));
+}
+
 TEST_CASE("ListOffsets finds the ends and times, and knows since when each can be asked") {
   HandlerKit kit;
   kit.make_topic("t");
