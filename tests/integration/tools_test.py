@@ -34,14 +34,14 @@ class Tools(unittest.TestCase):
     def setUp(self):
         self.directory = self.enterContext(scratch("topicfs-tools-"))
         self.data, self.store = self.directory / "data", f"file:{self.directory}/store"
-        self.daemon = Daemon(binary("topicfs"), self.data, self.store, extra=SETTINGS, deadline=120)
+        self.daemon = Daemon(binary("topicfs"), self.data, self.store, extra=SETTINGS, deadline=240)
         self.addCleanup(lambda: self.daemon.close(quiet=True))
         with self.daemon:
             (self.daemon.mountpoint / "orders").mkdir()
             for n in range(PARTITIONS):
                 (self.daemon.mountpoint / "orders" / str(n)).touch()
             self.write(b"first")
-            wait_until(lambda: len(self.objects()) > 2, 30, "objects")
+            wait_until(lambda: len(self.objects()) > 2, 60, "objects")
             self.write(b"second")
             self.daemon.kill9()
 
