@@ -78,6 +78,10 @@ RequestId AppendPath::append_batch(Partition& partition, ByteSpan batch, const V
   auto checked = validate_batch(batch, limits);
   if (!checked) return append.done(tl::unexpected<Error>(std::move(checked).error())), 0;
   append.checked = std::move(*checked);
+  if (log_append_time && append.checked.header.has_log_append_time())  // Kafka: no producer may say so
+    return append.done(fail(errc_of(BatchFault::invalid_timestamp),
+                            std::string(name_of(BatchFault::invalid_timestamp)) +
+                                ": the topic's records get the time of their append from the log alone")), 0;
   append.batch = batch.first(append.checked.size_bytes);
   append.now = clock_.wall_now();
   append.checked.header.store(append.header);

@@ -2,6 +2,7 @@
 // response leaves when the last of them is durable (acks=1 and acks=all alike; there is one replica).
 #include <unordered_map>
 
+#include "codec/endian.h"
 #include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
 #include "kafka/messages/produce.h"
@@ -12,7 +13,7 @@ namespace {
 using ProduceCall = CallPtr<ProduceRequest, ProduceResponse>;
 
 // RecordBatch v2: where the fields stand that matter before the engine sees the batch.
-constexpr size_t kMagicAt = 16, kAttributesAt = 21, kBatchHeaderBytes = 61;
+constexpr size_t kLengthAt = 8, kLengthEnd = 12, kMagicAt = 16, kAttributesAt = 21, kBatchHeaderBytes = 61;
 constexpr int kCodecMask = 7, kZstd = 4, kTransactional = 0x10;
 constexpr int16_t kFirstZstdVersion = 7;
 
@@ -20,6 +21,14 @@ void refuse(ProduceResponse::Partition& out, ErrorCode code, std::string_view wh
   out.error_code = code_of(code);
   out.base_offset = -1;
   if (!why.empty()) out.error_message = why;
+}
+
+/// Where the batch that begins at `from` ends by its own account; 0: nowhere in these bytes.
+size_t end_of_batch(ByteSpan records, size_t from) {
+  if (records.size() - from < kBatchHeaderBytes) return 0;
+  auto length = load_be<int32_t>(records.data() + from + kLengthAt);
+  if (length < 0 || static_cast<size_t>(length) > records.size() - from - kLengthEnd) return 0;
+  return from + kLengthEnd + static_cast<size_t>(length);
 }
 
 /// What the gateway can say without the engine; kNone: pass it on.
@@ -30,6 +39,10 @@ ErrorCode check_records(const std::optional<ByteSpan>& records, int16_t version)
   if (magic == 0 || magic == 1) return ErrorCode::kInvalidRecord;  // MessageSets, from before 0.11
   if (magic != 2) return ErrorCode::kCorruptMessage;
   if (records->size() < kBatchHeaderBytes) return ErrorCode::kInvalidRecord;
+  if (load_be<int32_t>(records->data() + kLengthAt) >= 0) {  // the engine has a code of its own for others
+    size_t end = end_of_batch(*records, 0);
+    if (end == 0 || end_of_batch(*records, end) != 0) return ErrorCode::kInvalidRecord;  // cut off, or two
+  }
   int attributes = static_cast<int>((*records)[kAttributesAt + 1]);
   // Without the markers that end transactions, readers could not tell what was committed.
   if (attributes & kTransactional) return ErrorCode::kTransactionalIdAuthorizationFailed;

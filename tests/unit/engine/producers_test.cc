@@ -303,6 +303,28 @@ TEST_CASE("producers that append nothing for the time set are forgotten, and wit
   CHECK(f.status_has("\"known\": 0,"));
 }
 
+TEST_CASE("where the log sets the times, a batch that claims to have them from there is refused") {
+  ProducerFixture f;
+  f.start();
+  PartitionId p = f.make_partition("t");
+  BatchHeader h;
+  h.attributes = kAttributeLogAppendTime;
+  std::string bytes = encode_batch(h, std::vector<TestRecord>{{"value"}});
+  auto append = [&] {
+    Result<Appended> outcome = fail(Errc::kTimedOut, "not answered");
+    f.engine->append_batch(p, as_byte_span(bytes), {}, [&](Result<Appended> r) { outcome = std::move(r); });
+    f.settle();
+    return outcome;
+  };
+  CHECK(append());  // the bit is cleared
+  f.engine->change_settings(f.engine->find_topic("t")->id, {{"message.timestamp.type", "LogAppendTime"}},
+                            [](Result<TopicPtr> r) { CHECK(r); });
+  f.settle();
+  auto refused = append();
+  REQUIRE_FALSE(refused);
+  CHECK(fault_of(refused.error()) == BatchFault::invalid_timestamp);
+}
+
 TEST_CASE("leader epochs grow with each start, and say where the records of each begin") {
   ProducerFixture f;
   f.start();

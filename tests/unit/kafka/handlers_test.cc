@@ -168,6 +168,22 @@ TEST_CASE("a producer's batch out of order, or of an old epoch, is refused with 
   CHECK(log_start(Errc::kReadOnly) == -1);
 }
 
+TEST_CASE("a batch that is cut off, or followed by another, never reaches the log") {
+  HandlerKit kit;
+  kit.make_topic("t");
+  auto batch = HandlerKit::batch({"a"}), two = batch, with_stray_bytes = batch;
+  two.insert(two.end(), batch.begin(), batch.end());
+  with_stray_bytes.resize(batch.size() + 5);
+  auto refused = [&](ByteSpan records) {
+    auto answer = kit.answer<ProduceResponse>(produce("t", 0, records), 8).topics.at(0).partitions.at(0);
+    CHECK(answer.log_start_offset == (answer.error_code == 0 ? 0 : -1));
+    return answer.error_code;
+  };
+  CHECK(refused(two) == 87);
+  CHECK(refused(ByteSpan(batch).first(batch.size() - 1)) == 87);
+  CHECK(refused(with_stray_bytes) == 0);
+}
+
 TEST_CASE("acks=0 answers nothing, and ends the connection on an error") {
   HandlerKit kit;
   kit.make_topic("t");
