@@ -16,9 +16,10 @@ enum class PlantedBug {
   order_by_wake_up,             ///< an append that finds room overtakes those that wait for it
   no_directory_sync,            ///< a new segment's name is not made durable
   fetch_not_durable,            ///< consumers see what no sync has covered
+  answer_duplicate_early,       ///< a batch that comes again is answered before its original is durable
   free_before_checkpoint,       ///< segments are freed though the checkpoint that makes them superfluous was not written
 };
-inline constexpr int kPlantedBugs = 12;  ///< with none
+inline constexpr int kPlantedBugs = 13;  ///< with none
 
 #ifdef TOPICFS_PLANTED_BUGS
 inline PlantedBug planted_bug = PlantedBug::none;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/planted_bug.h"
 #include "engine/append.h"
 
 namespace topicfs {
@@ -45,6 +46,7 @@ AppendPath::Outcome AppendPath::judge_producer(Append& append, ProducerTable::Pr
   append.value.log_append_time = WallMilliseconds(original->batch.timestamp);
   append.value.log_start = append.partition->ends().log_start;
   append.value.text_end = append.partition->next_text;
+  if (planted(PlantedBug::answer_duplicate_early)) return Outcome::repeated;
   if (append.options.ack == Ack::durable && log_.wait_commit(original->commit, append.done, append.value)) log_.kick();
   return Outcome::repeated;
 }

@@ -212,7 +212,6 @@ void Simulation::check_catalog(bool lost) {
     if (!g.state.accept(found, lost)) fail(fmt::format("after a restart {} is '{}', not '{}'", g.name, found, before));
     g.busy = false;
   }
-  if (lost) producer_ids_.clear();
 }
 
 void Simulation::producer_ids(SeededRandom& r) {

@@ -121,7 +121,9 @@ void Machine::end(End how) {
 
 bool Machine::run_next() {
   running = executor_.get();
-  return executor_ && executor_->run_next();
+  if (!executor_) return false;
+  auto next = executor_->next_due();
+  return next && *next <= executor_->now() + kMostIdle && executor_->run_next();
 }
 
 void Machine::take_apart() {

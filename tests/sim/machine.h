@@ -36,6 +36,8 @@ class Machine {
 
   /// Tasks that an opening, or a stop, may take before it counts as hanging.
   static constexpr int kMaxTasks = 2'000'000;
+  /// Time does not move on by itself further than this: what is due in a day must not happen in every run.
+  static constexpr MonotonicTime kMostIdle = std::chrono::minutes(10);
 
   /// Starts the process and opens the engine, running tasks until it answers. kTimedOut: it never did. kIo when the
   /// power went meanwhile: see has_power().
@@ -47,7 +49,7 @@ class Machine {
   bool has_power() { return disk.has_power(); }
   /// Grows with each process; answers to an earlier one are nobody's.
   uint64_t life() const { return life_; }
-  /// Runs the next task, moving time on to it. False if there is none.
+  /// Runs the next task, moving time on to it. False if there is none soon.
   bool run_next();
 
   LocalEngine& engine() { return *engine_; }

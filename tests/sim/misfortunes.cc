@@ -136,9 +136,10 @@ void Simulation::after_open() {
   bool lost = std::exchange(disk_lost_, false);
   uint64_t floor = damaged_ || (lost && lists_lag_) ? 0 : lost ? stored_floor_ : durable_floor_;
   check_catalog(lost || damaged_);
+  if (lost || damaged_) producers_.clear();  // more than their last batch may be gone
   cut_all(floor, lost || damaged_);
   check(bucket_check_.take_failure());
-  if (!lists_lag_) check(bucket_check_.check_references());
+  if (!lists_lag_ && !damaged_) check(bucket_check_.check_references());
   SeededRandom r(random_.next());
   if (r.percent(30) && outcome_.failure.empty() && machine_->has_power()) verify(r);
 }
@@ -255,6 +256,7 @@ void Simulation::change_weather(SeededRandom& r) {
 void Simulation::outage(SeededRandom& r) {
   Weather before = weather_;
   weather_.errors_percent = 100;
+  producers_.clear();  // the engine forgets who was silent for so long
   uint64_t life = machine_->life();
   for (size_t i = r.between(10, 60); i > 0 && machine_->life() == life && outcome_.failure.empty(); i--) {
     append_text(r);
@@ -281,10 +283,14 @@ void Simulation::late_put(SeededRandom& r) {
 void Simulation::rot(SeededRandom& r) {
   calm();
   drive(r.below(200));
-  if (!outcome_.failure.empty()) return;
+  // Half of the time the log alone is hit, when it has several segments that nobody else has.
+  bool in_log = r.coin();
+  if (in_log) weather_.errors_percent = 100;
+  for (size_t i = in_log ? r.between(5, 20) : 0; i > 0 && outcome_.failure.empty() && !over_; i--) burst(r), drive(r.below(60));
+  if (!outcome_.failure.empty() || over_) return;
   damaged_ = true;
   for (size_t flips = r.between(1, 3); flips > 0; flips--) {
-    if (r.percent(30)) {
+    if (!in_log && r.percent(30)) {
       MutexLock l(bucket_->mutex);
       if (bucket_->objects.empty()) continue;
       auto& [key, bytes] = *std::next(bucket_->objects.begin(), static_cast<ptrdiff_t>(r.below(bucket_->objects.size())));
@@ -294,6 +300,7 @@ void Simulation::rot(SeededRandom& r) {
       bytes = std::move(copy);
     } else {
       auto paths = machine_->disk.paths();
+      if (in_log) std::erase_if(paths, [](const std::string& name) { return name.find("segment-") == std::string::npos; });
       std::string path = paths[r.below(paths.size())];
       auto bytes = machine_->disk.contents(path);
       // Behind the last byte that is not zero a segment has never been written; the last commit is just before it.
@@ -304,9 +311,10 @@ void Simulation::rot(SeededRandom& r) {
       machine_->disk.damage(path, at);
     }
   }
-  verify(r);
+  if (!in_log) verify(r);
   if (!outcome_.failure.empty() || over_) return;
-  r.percent(20) ? lose_disk(r) : end(r.coin() ? End::killed : End::power_cut);
+  weather_ = {};
+  !in_log && r.percent(20) ? lose_disk(r) : end(r.coin() ? End::killed : End::power_cut);
   if (machine_->is_up() && outcome_.failure.empty()) verify(r);
   over_ = true;
 }

@@ -13,6 +13,8 @@ namespace topicfs::sim {
 enum class Kind : uint8_t {
   append_text,
   append_batch,
+  append_idempotent,  ///< a batch of an idempotent producer, again if its answer did not come, or for no reason
+  burst,           ///< of appends to one partition, more than the pool may have room for
   sync,
   cancel,
   read_text,
@@ -37,13 +39,14 @@ enum class Kind : uint8_t {
   power_cut,
   power_cut_soon,  ///< at one of the next operations of the disk
   kill,
+  kill_then_cut,   ///< the power goes soon after the next process has begun
   restart,         ///< clean
   lose_disk,       ///< after a clean stop, or without one
   second_writer,   ///< another machine takes the bucket over, while this one goes on
   rot,             ///< the last operation: bits flip, and nothing wrong may be served
   lie,             ///< the last operation: syncs lie, then the power goes
 };
-inline constexpr size_t kKinds = 31;
+inline constexpr size_t kKinds = 34;
 std::string_view name_of(Kind kind);
 
 struct Step {

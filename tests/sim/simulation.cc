@@ -80,6 +80,8 @@ void Simulation::perform(const Step& step) {
   switch (step.kind) {
     case Kind::append_text: append_text(r); break;
     case Kind::append_batch: append_batch(r); break;
+    case Kind::append_idempotent: append_idempotent(r); break;
+    case Kind::burst: burst(r); break;
     case Kind::sync: sync(r); break;
     case Kind::cancel: cancel(r); break;
     case Kind::read_text: read_text(r); break;
@@ -109,6 +111,11 @@ void Simulation::perform(const Step& step) {
     case Kind::power_cut: end(End::power_cut); break;
     case Kind::power_cut_soon: machine_->disk.cut_power_after(r.between(1, 60)); break;
     case Kind::kill: end(End::killed); break;
+    case Kind::kill_then_cut:
+      drive(r.below(4));
+      if (!over_ && outcome_.failure.empty()) end(End::killed);
+      if (!over_ && outcome_.failure.empty()) drive(r.below(6)), end(End::power_cut);
+      break;
     case Kind::restart: restart(); break;
     case Kind::lose_disk: lose_disk(r); break;
     case Kind::second_writer: second_writer(r); break;

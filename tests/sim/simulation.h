@@ -50,6 +50,13 @@ class Simulation final : private EngineListener {
     Remembered state{""};  ///< GroupText
     bool busy = false;
   };
+  /// An idempotent producer of one partition: its last batch, which it sends until it is answered.
+  struct Producer {
+    int64_t id = -1;
+    int32_t next_sequence = 0;
+    ModelAppend last;      ///< of order 0: none yet
+    bool answered = true;
+  };
   struct Weather {
     int errors_percent = 0, lost_percent = 0, garbled_percent = 0, lagging_percent = 0;
     uint64_t latency_us = 2000;
@@ -81,6 +88,10 @@ class Simulation final : private EngineListener {
   void append_text(SeededRandom& r);
   void append_batch(SeededRandom& r);
   void append(PartitionModel& p, ModelAppend a, ByteSpan bytes, SeededRandom& r);
+  void append_idempotent(SeededRandom& r);
+  void send_idempotent(PartitionModel& partition, SeededRandom& r);
+  void burst(SeededRandom& r);
+  static ModelAppend random_batch(SeededRandom& r, uint64_t order, const Producer* producer);
   void on_append(PartitionId id, uint64_t order, Ack ack, Result<Appended> result);
   void sync(SeededRandom& r);
   void cancel(SeededRandom& r);
@@ -149,6 +160,8 @@ class Simulation final : private EngineListener {
   uint64_t stored_floor_ = 0;    ///< ... and in the bucket
   std::vector<std::pair<uint64_t, RequestId>> waiting_;
   std::map<int64_t, int64_t> producer_ids_;  ///< ranges given
+  std::map<PartitionId, Producer> producers_;
+  int64_t next_producer_ = 1'000'000'000'000;  ///< far from those that are given
   Weather weather_;
   std::vector<ArmedFault> armed_;
   bool disk_failed_ = false;     ///< in this life of the process, or before it opened

@@ -85,6 +85,18 @@ Verdict PartitionModel::check_answer(uint64_t order, const Appended& value) {
   return fmt::format("append {} to partition {} was answered twice, or after its refusal", order, id.v);
 }
 
+Verdict PartitionModel::check_repeated(uint64_t order, const Appended& value) {
+  Offset offset = base_;
+  for (const ModelAppend& a : appends_) {
+    if (a.order == order && offset == value.base_offset) return {};
+    if (a.order == order)
+      return fmt::format("append {} to partition {} came again and got offset {}; it has {}", order, id.v,
+                         value.base_offset.v, offset.v);
+    offset += a.records();
+  }
+  return fmt::format("append {} to partition {} came again and was answered, but it is not there", order, id.v);
+}
+
 Verdict PartitionModel::check_ends(const PartitionEnds& ends) {
   if (ends.log_start > ends.durable_end || ends.durable_end > ends.visible_end)
     return fmt::format("partition {}: log start {}, durable end {}, visible end {}", id.v, ends.log_start.v,

@@ -39,6 +39,8 @@ class PartitionModel {
 
   /// What the engine answered to the append of that number.
   Verdict check_answer(uint64_t order, const Appended& value);
+  /// The same of an append that came again: it is where it was, and nothing was added.
+  Verdict check_repeated(uint64_t order, const Appended& value);
   /// `ends` while the engine runs.
   Verdict check_ends(const PartitionEnds& ends);
   /// Text that was read at `from`.
