@@ -17,9 +17,10 @@ enum class PlantedBug {
   no_directory_sync,            ///< a new segment's name is not made durable
   fetch_not_durable,            ///< consumers see what no sync has covered
   answer_duplicate_early,       ///< a batch that comes again is answered before its original is durable
+  delete_before_upload,         ///< an object goes before the bucket has a checkpoint that does not name it
   free_before_checkpoint,       ///< segments are freed though the checkpoint that makes them superfluous was not written
 };
-inline constexpr int kPlantedBugs = 13;  ///< with none
+inline constexpr int kPlantedBugs = 14;  ///< with none
 
 #ifdef TOPICFS_PLANTED_BUGS
 inline PlantedBug planted_bug = PlantedBug::none;
