@@ -100,10 +100,10 @@ class Loop:
         producer.start()
         bulk.start()
         try:
-            wait_until(lambda: all(log.stat().st_size > 0 for log in logs), 30, "acknowledged lines")
+            wait_until(lambda: all(log.stat().st_size > 0 for log in logs), 60, "acknowledged lines")
             time.sleep(self.dice.uniform(SHORTEST_LOAD_S, LONGEST_LOAD_S))  # the crash comes whenever it comes
-            self.daemon.kill9()
         finally:
+            self.daemon.kill9()  # also when something is wrong: it ends whoever waits in the mount
             stopped.set()
             for writer in writers:
                 writer.wait(load.LIMIT_S)
@@ -204,7 +204,8 @@ def main():
         except (Fault, DaemonError, TimeoutError) as fault:
             print(f"FAILED with --seed {options.seed}: {fault}\n{loop.daemon._log_tail()}", flush=True)
             if options.keep:
-                shutil.copytree(directory, options.keep, ignore=shutil.ignore_patterns("mnt", "*.sock"))
+                shutil.copytree(directory, options.keep, ignore=shutil.ignore_patterns("mnt", "*.sock"),
+                                dirs_exist_ok=True)
             return 1
         finally:
             loop.daemon.close(quiet=True)
