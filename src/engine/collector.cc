@@ -12,7 +12,6 @@ namespace {
 /// A crash between a PUT and its record leaves one object that nobody knows; the next daemon writes none before it has
 /// announced itself with a checkpoint. More than that is someone else at work.
 constexpr size_t kUnknownThatCrashesLeave = 1;
-constexpr size_t kKeptEpochs = 2;
 
 }  // namespace
 
@@ -120,11 +119,8 @@ void Collector::on_listed(const std::string& prefix, const std::vector<ListedObj
     if (prefix == kObjectPrefix) {
       doom_objects(listed);
       next = kCheckpointPrefix;
-    } else if (prefix == kCheckpointPrefix) {
-      doom_older(listed, kKeptCheckpoints, checkpoint_key(epoch_, 0, 0));
-      next = kEpochPrefix;
     } else {
-      doom_older(listed, kKeptEpochs, epoch_key(epoch_));
+      doom_older(listed, kKeptCheckpoints, checkpoint_key(epoch_, 0, 0));
       swept_ = true;
     }
   }

@@ -1,5 +1,6 @@
 // Collector: deletes from the store what nobody needs any more. That is objects in which nothing lives, and, once in
-// each daemon's life, what crashes have left behind: objects that no catalog knows, old checkpoints, old claims.
+// each daemon's life, what crashes have left behind: objects that no catalog knows, and old
+// checkpoints. Claims of epochs stay: they keep a start from taking an old epoch again when a listing leaves them out.
 //
 // The order keeps every state of the bucket whole: the control record that let the last record of an object die is
 // durable; then a checkpoint that does not name the object is uploaded; then the object is deleted. A crash in between
