@@ -1,15 +1,14 @@
 #include "pool/pool_warmer.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 namespace topicfs {
 
 PoolWarmer::PoolWarmer(ChunkPool& pool) {
   thread_ = std::jthread([&pool](std::stop_token stop) {
     ::pthread_setname_np(::pthread_self(), "topicfs-warmer");
-    const sched_param idle{};
-    ::pthread_setschedparam(::pthread_self(), SCHED_IDLE, &idle);
+    // Not at a lower priority: populate() holds the address space's lock, for which any thread that maps memory
+    // waits, and a thread that gets no processor holds it for seconds on a busy machine.
     // In the order in which the log takes them. A refusal is the kernel's to make; pages then come one by one.
     for (ChunkId chunk = 0; chunk < pool.chunks() && !stop.stop_requested(); ++chunk)
       if (!pool.populate(chunk)) return;

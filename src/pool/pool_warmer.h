@@ -11,7 +11,7 @@ namespace topicfs {
 
 class PoolWarmer {
  public:
-  /// Starts at once, in a thread that runs only when nothing else wants its processor. `pool` outlives this.
+  /// Starts at once, in a thread of its own. `pool` outlives this.
   explicit PoolWarmer(ChunkPool& pool);
   /// Stops within a chunk's time.
   ~PoolWarmer() = default;
