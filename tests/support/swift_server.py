@@ -87,8 +87,9 @@ class SwiftServer:
         self.port = self.ports[-1]
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._configure(memcached)
-        user = ["-u", "nobody"] if os.geteuid() == 0 else []
-        self._run("memcached", [MEMCACHED, "-l", "127.0.0.1", "-p", str(memcached), "-m", "16", *user])
+        # It refuses to be root, and to become another user itself would undo --pdeathsig.
+        user = ["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"] if os.geteuid() == 0 else []
+        self._run("memcached", [MEMCACHED, "-l", "127.0.0.1", "-p", str(memcached), "-m", "16"], user)
         for part in PARTS:
             self._run(part, ["/usr/bin/python3", os.path.abspath(__file__), "--serve", part, self.directory])
         self._wait()
@@ -97,7 +98,9 @@ class SwiftServer:
             if status != 200:
                 raise RuntimeError(f"can't create the bucket: {status} {body!r}\n{self.log()}")
 
-    def _run(self, name, command):
+    def _run(self, name, command, user=()):
+        # A test that is killed, for instance because its time is over, leaves no servers behind.
+        command = ["setpriv", "--pdeathsig", "TERM", *user, *command]
         with open(f"{self.directory}/{name}.log", "wb") as log:
             self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                                    stderr=subprocess.STDOUT, cwd=self.directory))
