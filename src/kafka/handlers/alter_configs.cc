@@ -29,25 +29,7 @@ std::optional<SettingChanges> read_changes(const TopicInfo& topic, const AlterCo
 
 }  // namespace
 
-void handle(Gateway& gateway, AlterCall call) {
-  const AlterConfigsRequest& request = call->request;
-  std::map<std::pair<int8_t, std::string_view>, int> named;
-  for (const auto& in : request.resources) named[{in.type, in.name}]++;
-  call->response.resources.reserve(request.resources.size());  // completions keep references into it
-  for (const auto& in : request.resources) {
-    AlterOutcome& out = call->response.resources.emplace_back();
-    out.type = in.type;
-    out.name = in.name;
-    if (named[{in.type, in.name}] > 1) {
-      refuse(out, ErrorCode::kInvalidRequest, "the resource is named twice");
-      continue;
-    }
-    TopicPtr topic = topic_to_alter(gateway, out);
-    if (!topic) continue;
-    if (auto changes = read_changes(*topic, in, out))
-      change_settings(gateway, *topic, std::move(*changes), request.validate_only, out, call);
-  }
-}
+void handle(Gateway& gateway, AlterCall call) { alter_resources(gateway, call, read_changes); }
 
 template std::unique_ptr<Exchange> new_call<AlterConfigsRequest, AlterConfigsResponse>(const RequestHeader&);
 

@@ -62,25 +62,12 @@ bool read_change(const TopicInfo& topic, const In& in, SettingChanges& changes, 
 }  // namespace
 
 void handle(Gateway& gateway, AlterCall call) {
-  const IncrementalAlterConfigsRequest& request = call->request;
-  std::map<std::pair<int8_t, std::string_view>, int> named;
-  for (const auto& in : request.resources) named[{in.type, in.name}]++;
-  call->response.resources.reserve(request.resources.size());  // completions keep references into it
-  for (const auto& in : request.resources) {
-    AlterOutcome& out = call->response.resources.emplace_back();
-    out.type = in.type;
-    out.name = in.name;
-    if (named[{in.type, in.name}] > 1) {
-      refuse(out, ErrorCode::kInvalidRequest, "the resource is named twice");
-      continue;
-    }
-    TopicPtr topic = topic_to_alter(gateway, out);
-    if (!topic) continue;
-    SettingChanges changes;
-    bool good = std::all_of(in.settings.begin(), in.settings.end(),
-                            [&](const In& setting) { return read_change(*topic, setting, changes, out); });
-    if (good) change_settings(gateway, *topic, std::move(changes), request.validate_only, out, call);
-  }
+  alter_resources(gateway, call, [](const TopicInfo& topic, const auto& in, AlterOutcome& out) {
+    std::optional<SettingChanges> changes{std::in_place};
+    for (const In& setting : in.settings)
+      if (!read_change(topic, setting, *changes, out)) return std::optional<SettingChanges>();
+    return changes;
+  });
 }
 
 template std::unique_ptr<Exchange> new_call<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(const RequestHeader&);
