@@ -109,8 +109,9 @@ Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t nu
     if (!background) background = fs_.open(path, OpenMode::read_write, SyncMethod::buffered);
     if (!background) return tl::unexpected<Error>(std::move(background).error());
     if (auto written = write_zeros(**background, options_.segment_bytes, {zeros.get(), kPrewriteBytes}); !written) {
-      // A half-written file would keep from the checkpoints the room that they need to free segments.
-      if (size == 0) (void)fs_.remove(path);
+      // A half-written file, ours or that of a daemon that was killed over it, would keep from the checkpoints the room
+      // that they need to free segments.
+      (void)fs_.remove(path);
       return tl::unexpected<Error>(std::move(written).error());
     }
   }
