@@ -90,7 +90,9 @@ class Server::Impl {
   void accept() {
     if (!acceptor_->is_open()) return;  // stopped before the groups had come
     Lane& lane = lanes_[next_lane_++ % lanes_.size()];
+    accepting_ = true;
     acceptor_->async_accept(lane.loop->io(), [this, &lane](const asio::error_code& error, tcp::socket socket) {
+      accepting_ = false;
       if (!acceptor_->is_open()) return;
       if (error) return accept_later(error.message());
       admit(lane, std::move(socket));
@@ -137,13 +139,14 @@ class Server::Impl {
     });
   }
 
-  /// Connections live on while handlers hold their exchanges; the gateway counts them by its owners.
+  /// Connections live on while handlers hold their exchanges; the gateway counts them by its owners. An accept that has
+  /// not ended has a socket of another loop, which may be gone before the acceptor's.
   void wait_for_requests() {
     auto deadline = clock_.now() + kStopTimeout;
     Mutex mutex;
     CondVar never;
     MutexLock lock(mutex);
-    while ((connections_ > 0 || gateway_.use_count() > 1) && clock_.now() < deadline)
+    while ((accepting_ || connections_ > 0 || gateway_.use_count() > 1) && clock_.now() < deadline)
       never.wait_for(mutex, std::chrono::milliseconds(5));
   }
 
@@ -154,6 +157,7 @@ class Server::Impl {
   std::vector<Lane> lanes_;
   std::unique_ptr<tcp::acceptor> acceptor_;
   size_t next_lane_ = 0;
+  std::atomic<bool> accepting_ = false;  ///< the acceptor's loop owes a call
   std::atomic<size_t> connections_ = 0;
   uint16_t port_ = 0;
   bool stopped_ = false;
