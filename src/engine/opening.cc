@@ -220,9 +220,11 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     s.method = e.sync_probe_.method;
     e.segments_ = std::make_unique<wal::Segments>(s, parts_.files, parts_.device, *e.pool_);
     uint64_t for_reads = std::min(options_.block_cache_bytes, options_.pool_bytes / PoolBlockMemory::kPoolShare);
-    e.block_memory_ = std::make_unique<PoolBlockMemory>(*e.pool_, static_cast<uint32_t>(for_reads / chunk));
-    e.objects_ = std::make_unique<StoredObjects>(parts_.store, options_.footer_cache_bytes, options_.block_cache_bytes,
-                                                 *e.block_memory_);
+    auto chunks = static_cast<uint32_t>(for_reads / chunk);
+    e.block_memory_ = std::make_unique<PoolBlockMemory>(*e.pool_, chunks);
+    // The cache lets go of blocks before their chunks are full: what has just been read must find room there.
+    uint64_t cached = chunks > 0 ? uint64_t{chunks} * chunk / 4 * 3 : options_.block_cache_bytes;
+    e.objects_ = std::make_unique<StoredObjects>(parts_.store, options_.footer_cache_bytes, cached, *e.block_memory_);
     e.make_offloader();
     return {};
   }

@@ -150,6 +150,24 @@ TEST_CASE("after a restart the offload goes on behind what the log says is in ob
   CHECK(f.read(f.partition("orders")) == expected);
 }
 
+TEST_CASE("who reads old data from end to end finds room in the pool for all of it, block after block") {
+  EngineFixture f;
+  f.options.pool_bytes = 256 << 20;  // 32 MiB of it are the readers'
+  f.options.wal_segment_bytes = 16 << 20;
+  f.options.wal_max_bytes = 128 << 20;
+  f.options.object_bytes = 8 << 20;
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  const std::string text = std::string(999'999, 'x') + "\n";
+  for (int i = 0; i < 48; i++) REQUIRE(f.append(p, text));
+  f.stop();
+  f.start();
+  CHECK(f.read(f.partition("orders")).size() == 48 * text.size());
+  std::string status = f.status();
+  CHECK_MESSAGE(status.find("\"blocks_in_heap\": 0") != std::string::npos, status);
+  CHECK_MESSAGE(status.find("\"blocks_in_pool\": 0") == std::string::npos, status);
+}
+
 TEST_CASE("a torn tail is dropped, a damaged middle is refused") {
   EngineFixture f;
   f.start();
