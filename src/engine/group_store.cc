@@ -119,10 +119,9 @@ void GroupStore::change(GroupRecord record, Completion<void> done) {
     if (auto* deleted = std::get_if<GroupDeleted>(&record); deleted && !groups_.contains(deleted->group))
       return fail(Errc::kNotFound, "there is no such consumer group");
     if (auto* deleted = std::get_if<OffsetsDeleted>(&record)) {
-      auto group = groups_.find(deleted->group);
-      std::erase_if(deleted->partitions, [&](PartitionId id) {
-        return group == groups_.end() || !group->second.offsets.contains(id);
-      });
+      auto group = groups_.find(deleted->group), none = groups_.end();
+      std::erase_if(deleted->partitions,
+                    [&](PartitionId id) { return group == none || !group->second.offsets.contains(id); });
       if (deleted->partitions.empty()) return std::optional<ControlRecord>();
     }
     if (auto* saved = std::get_if<GroupSaved>(&record)) {

@@ -18,7 +18,6 @@ constexpr unsigned kMinThreads = 2, kMaxThreads = 8;  // beyond that, more threa
 
 Mount::Mount(MountOptions options, Engine& engine, Executor& executor, Clock& clock)
     : options_(std::move(options)),
-      engine_(engine),
       filesystem_(options_.filesystem, engine, executor, clock),
       low_level_{filesystem_, clock} {}
 

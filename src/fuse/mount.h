@@ -53,7 +53,6 @@ class Mount {
   void shut_down();
 
   MountOptions options_;
-  Engine& engine_;
   Filesystem filesystem_;
   LowLevel low_level_;
   std::unique_ptr<Session> session_;

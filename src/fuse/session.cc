@@ -82,7 +82,10 @@ Result<std::unique_ptr<Session>> Session::start(const SessionOptions& options, L
                     ": /dev/fuse must exist, and without root the package fuse3 be installed and the "
                     "directory be yours");
   }
-  session->working_ = options.threads;
+  {
+    MutexLock lock(session->mutex_);
+    session->working_ = options.threads;
+  }
   for (unsigned i = 0; i < options.threads; i++)
     session->workers_.emplace_back([raw = session.get()] { raw->work(); });
   return session;

@@ -572,8 +572,8 @@ void MemoryEngine::change_groups(Completion<void> done, Act act) {
 }
 
 void MemoryEngine::commit_offsets(std::string group, std::vector<CommittedOffset> offsets, Completion<void> done) {
-  change_groups(std::move(done), [&]() -> Result<void> {
-    std::erase_if(offsets, [this](auto& o) { return !find(o.partition); });
+  change_groups(std::move(done), [&]() REQUIRES(mutex_) -> Result<void> {
+    std::erase_if(offsets, [this](auto& o) REQUIRES(mutex_) { return !find(o.partition); });
     groups_.commit(group, offsets, clock_.wall_now());
     return {};
   });
@@ -588,18 +588,18 @@ void MemoryEngine::fetch_offsets(std::string group, Completion<std::vector<Commi
 }
 
 void MemoryEngine::delete_offsets(std::string group, std::vector<PartitionId> partitions, Completion<void> done) {
-  change_groups(std::move(done), [&]() -> Result<void> { return groups_.remove_offsets(group, partitions), Result<void>(); });
+  change_groups(std::move(done), [&]() REQUIRES(mutex_) -> Result<void> { return groups_.remove_offsets(group, partitions), Result<void>(); });
 }
 
 void MemoryEngine::save_group(std::string group, GroupState state, Completion<void> done) {
-  change_groups(std::move(done), [&]() -> Result<void> {
+  change_groups(std::move(done), [&]() REQUIRES(mutex_) -> Result<void> {
     groups_.save(group, std::move(state), clock_.wall_now());
     return {};
   });
 }
 
 void MemoryEngine::delete_group(std::string group, Completion<void> done) {
-  change_groups(std::move(done), [&] { return groups_.remove(group); });
+  change_groups(std::move(done), [&]() REQUIRES(mutex_) { return groups_.remove(group); });
 }
 
 void MemoryEngine::list_groups(std::string after, Completion<std::vector<StoredGroup>> done) {

@@ -340,7 +340,9 @@ Result<void> MemoryFileSystem::remove(const std::string& path) {
 Result<void> MemoryFileSystem::sync_directory(const std::string& directory) {
   MutexLock l(mutex_);
   TOPICFS_TAKE_FATE(DiskOperation::sync_directory, directory);
-  std::erase_if(durable_names_, [&](auto& n) { return directory_of(n.first) == directory && !names_.contains(n.first); });
+  std::erase_if(durable_names_, [&](auto& n) REQUIRES(mutex_) {
+    return directory_of(n.first) == directory && !names_.contains(n.first);
+  });
   for (auto& [path, node] : names_)
     if (directory_of(path) == directory) durable_names_[path] = node;
   return {};

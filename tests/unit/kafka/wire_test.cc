@@ -21,7 +21,7 @@ struct Inner {
 
 /// One field for each rule.
 struct Sample {
-  static constexpr Versions valid{0, 3}, flexible{2};
+  [[maybe_unused]] static constexpr Versions valid{0, 3}, flexible{2};
   std::string text;
   std::optional<std::string> name = std::string();
   int32_t late = 7;
