@@ -10,6 +10,7 @@
 #include "ctl/status_view.h"
 #include "ctl/topics_view.h"
 #include "ctl/units.h"
+#include "support/temporary_directory.h"
 
 using namespace topicfs;
 using namespace topicfs::ctl;
@@ -17,17 +18,6 @@ using namespace topicfs::ctl;
 namespace {
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-/// A directory that is gone when the test is over.
-struct Scratch {
-  Scratch() {
-    char name[] = "/tmp/topicfs-ctl-test-XXXXXX";
-    REQUIRE(::mkdtemp(name));
-    path = name;
-  }
-  ~Scratch() { std::filesystem::remove_all(path); }
-  std::string path;
-};
 
 }  // namespace
 
@@ -98,23 +88,23 @@ TEST_CASE("without a name the only mount is taken, and several are listed") {
 }
 
 TEST_CASE("a directory that is no mount is named as such") {
-  Scratch scratch;
-  auto status = read_status(scratch.path);
+  TemporaryDirectory scratch;
+  auto status = read_status(scratch.path());
   REQUIRE_FALSE(status);
   CHECK(contains(status.error().message(), "is not a topicfs mount point"));
 }
 
 TEST_CASE("topics are listed with partitions and sizes, and .topicfs is none") {
-  Scratch scratch;
+  TemporaryDirectory scratch;
   for (auto name : {"orders", "empty", ".topicfs"})
-    std::filesystem::create_directory(scratch.path + "/" + name);
-  std::ofstream(scratch.path + "/orders/0") << std::string(1536, 'x');
-  std::ofstream(scratch.path + "/orders/1") << "";
-  std::ofstream(scratch.path + "/orders/0.follow") << "not a partition";
-  auto text = render_topics(scratch.path);
+    std::filesystem::create_directory(scratch.path() + "/" + name);
+  std::ofstream(scratch.path() + "/orders/0") << std::string(1536, 'x');
+  std::ofstream(scratch.path() + "/orders/1") << "";
+  std::ofstream(scratch.path() + "/orders/0.follow") << "not a partition";
+  auto text = render_topics(scratch.path());
   REQUIRE(text);
   CHECK(contains(*text, "orders           2    1.50 KiB  20"));
   CHECK(contains(*text, "empty            0         0 B  -"));
   CHECK_FALSE(contains(*text, ".topicfs"));
-  CHECK(render_topics(scratch.path + "/none").error().code == Errc::kNotFound);
+  CHECK(render_topics(scratch.path() + "/none").error().code == Errc::kNotFound);
 }

@@ -9,6 +9,7 @@
 
 #include "support/manual_executor.h"
 #include "support/memory_object_store.h"
+#include "support/temporary_directory.h"
 #include "unit/object/store_claims.h"
 
 using namespace topicfs;
@@ -16,21 +17,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct ScratchDirectory {
-  std::string path;
-  ScratchDirectory() {
-    char name[] = "/tmp/topicfs-object-XXXXXX";
-    REQUIRE(::mkdtemp(name));
-    path = name;
-  }
-  ~ScratchDirectory() { fs::remove_all(path); }
-};
-
 struct DirFixture {
   static constexpr bool kMayLackConditionalPut = false;
-  ScratchDirectory scratch;
+  TemporaryDirectory scratch;
   std::unique_ptr<DirStore> opened = open();
-  std::string root() const { return scratch.path + "/a/store"; }
+  std::string root() const { return scratch.path() + "/a/store"; }
   std::unique_ptr<DirStore> open() {
     auto r = DirStore::open(root());
     REQUIRE(r);
@@ -118,6 +109,6 @@ TEST_CASE_FIXTURE(DirFixture, "a directory store that cannot write says so, and 
   REQUIRE_FALSE(r);
   CHECK(r.error().message().find("blocked/name") != std::string::npos);
   CHECK(files_in(root() + "/.tmp") == 0);
-  std::ofstream(scratch.path + "/file") << "x";
-  CHECK_FALSE(DirStore::open(scratch.path + "/file"));
+  std::ofstream(scratch.path() + "/file") << "x";
+  CHECK_FALSE(DirStore::open(scratch.path() + "/file"));
 }
