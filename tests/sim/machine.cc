@@ -72,7 +72,7 @@ Machine::~Machine() {
   if (executor_) end(End::killed);
 }
 
-Result<void> Machine::open() {
+void Machine::start() {
   MUST(!executor_);
   life_++;
   WallMilliseconds wall = kWallStart + clock_jump + std::chrono::duration_cast<WallMilliseconds>(up_since_);
@@ -83,18 +83,18 @@ Result<void> Machine::open() {
   store_->set_conditional_put(conditional_put);
   running = executor_.get();
   instead_of_waiting = run_a_task;
-  auto outcome = std::make_shared<std::optional<Result<std::unique_ptr<LocalEngine>>>>();
+  outcome_ = std::make_shared<std::optional<Result<std::unique_ptr<LocalEngine>>>>();
   LocalEngine::open(options_, {disk, *device_, *store_, *executor_, *executor_, random_},
-                    [outcome](Result<std::unique_ptr<LocalEngine>> r) { *outcome = std::move(r); });
-  for (int i = 0; !*outcome && has_power() && i < kMaxTasks; i++)
-    if (!executor_->run_next()) break;
-  if (!*outcome && has_power()) return fail(Errc::kTimedOut, "opening the engine never ends");
-  Result<void> result;
-  if (!*outcome) result = fail(Errc::kIo, "the power went");
-  else if (!**outcome) result = tl::unexpected<Error>((*outcome)->error());
-  else engine_ = std::move(***outcome);
-  outcome->reset();
-  return result;
+                    [outcome = outcome_](Result<std::unique_ptr<LocalEngine>> r) { *outcome = std::move(r); });
+}
+
+Result<void> Machine::take_outcome() {
+  auto outcome = std::exchange(*std::exchange(outcome_, nullptr), std::nullopt);
+  if (!outcome && has_power()) return fail(Errc::kTimedOut, "opening the engine never ends");
+  if (!outcome) return fail(Errc::kIo, "the power went");
+  if (!*outcome) return tl::unexpected<Error>(outcome->error());
+  engine_ = std::move(**outcome);
+  return {};
 }
 
 Result<void> Machine::stop(MonotonicTime patience) {
@@ -129,6 +129,8 @@ bool Machine::run_next() {
 void Machine::take_apart() {
   running = executor_.get();
   for (auto& put : store_->kill()) late_puts.push_back(std::move(put));
+  if (outcome_ && *outcome_ && **outcome_) engine_ = std::move(***outcome_);
+  outcome_.reset();
   if (engine_) engine_->close();
   up_since_ = executor_->now();
   executor_->drop_tasks();

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/local_engine.h"
@@ -39,9 +40,11 @@ class Machine {
   /// Time does not move on by itself further than this: what is due in a day must not happen in every run.
   static constexpr MonotonicTime kMostIdle = std::chrono::minutes(10);
 
-  /// Starts the process and opens the engine, running tasks until it answers. kTimedOut: it never did. kIo when the
-  /// power went meanwhile: see has_power().
-  Result<void> open();
+  /// Starts the process, which begins to open the engine. run_next() takes it further, until it has opened, or failed to.
+  void start();
+  bool has_started() const { return outcome_ != nullptr && outcome_->has_value(); }
+  /// What came of start(), once. kTimedOut: it has not ended. kIo when the power went meanwhile: see has_power().
+  Result<void> take_outcome();
   /// Asks the engine to end, and ends the process.
   Result<void> stop(MonotonicTime patience);
   void end(End how);
@@ -75,6 +78,7 @@ class Machine {
   std::unique_ptr<Device> device_;
   std::unique_ptr<MemoryObjectStore> store_;
   std::unique_ptr<LocalEngine> engine_;
+  std::shared_ptr<std::optional<Result<std::unique_ptr<LocalEngine>>>> outcome_;  // of start(); the engine shares it
 };
 
 }  // namespace topicfs::sim

@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kMaxOpenings = 40;      // of one start, each after a failure that may be
 constexpr int kOpeningsInTrouble = 6; // then the faults are over
+constexpr uint64_t kRequestsOfStart = 4;  // to the store, until an epoch is claimed
 
 }  // namespace
 
@@ -44,14 +45,39 @@ void Simulation::restart() {
   open();
 }
 
-/// Another machine, with an empty disk, takes the bucket over. The one before goes on for a while and does not know: what
-/// it does to the bucket must not matter. From here on the new one is the engine; what the old one acknowledges, counts no
+/// The process ends, and soon after it has come up, the next one too: with a log that has just begun.
+void Simulation::kill_twice(SeededRandom& r) {
+  if (r.coin()) append_text(r);
+  drive(r.below(6));
+  if (over_ || !outcome_.failure.empty()) return;
+  end(End::killed);
+  if (over_ || !outcome_.failure.empty()) return;
+  if (r.coin()) append_text(r);
+  drive(r.below(6));
+  if (!over_ && outcome_.failure.empty()) end(r.percent(30) ? End::killed : End::power_cut);
+}
+
+/// The log goes once around, and the disk may be too full for checkpoints all the while; then the process ends.
+void Simulation::turn_over(SeededRandom& r) {
+  calm();
+  const Error full{Errc::kNoSpace, 28, "No space left on device"};
+  if (r.coin()) armed_.push_back({DiskOperation::write, "checkpoint", {full, DiskFate::Effect::some}, 1000});
+  uint64_t life = machine_->life();
+  auto goes_on = [&] { return machine_->life() == life && !over_ && outcome_.failure.empty(); };
+  for (size_t i = r.between(4, 16); i > 0 && goes_on(); i--) burst(r), drive(r.below(100));
+  armed_.clear();
+  if (goes_on()) end(r.coin() ? End::killed : End::power_cut);
+}
+
+std::unique_ptr<Machine> Simulation::make_other_machine() {
+  auto other = make_machine(machine_->life() + 1'000'000);
+  other->disk.set_faults([this](const testing::DiskRequest& q) { return disk_fate(q); }, [this] { return random_.coin(); });
+  return other;
+}
+
+/// Once the other machine is up: what was in the bucket before that is the bucket's. What clients are told here counts no
 /// more.
-void Simulation::second_writer(SeededRandom& r) {
-  if (zombie_ || poisoned_ || !conditional_put_ || !machine_->is_up()) return;
-  note("another machine takes over");
-  machine_->engine().remove_listener(this);
-  zombie_ = std::move(machine_);
+void Simulation::write_as_zombie(SeededRandom& r) {
   for (size_t i = r.below(30); i > 0; i--) {
     for (const TopicPtr& t : zombie_->engine().list_topics()) {
       if (t->partitions.empty()) continue;
@@ -60,17 +86,60 @@ void Simulation::second_writer(SeededRandom& r) {
                                     [](Result<Appended>) {});
     }
   }
-  machine_ = make_machine(zombie_->life() + 1'000'000);
-  machine_->disk.set_faults([this](const testing::DiskRequest& q) { return disk_fate(q); }, [this] { return random_.coin(); });
+}
+
+/// Another machine, with an empty disk, takes the bucket over. The one before goes on for a while and does not know: what
+/// it does to the bucket must not matter. From here on the new one is the engine.
+void Simulation::second_writer(SeededRandom& r) {
+  if (zombie_ || poisoned_ || !conditional_put_ || !machine_->is_up()) return;
+  note("another machine takes over");
+  auto other = make_other_machine();
+  machine_->engine().remove_listener(this);
+  zombie_ = std::exchange(machine_, std::move(other));
   disk_lost_ = was_taken_over_ = true;
   lists_lag_ = false;
   open();
+  if (!over_ && outcome_.failure.empty() && zombie_) write_as_zombie(r);
+}
+
+/// This machine starts anew, and another one, with an empty disk, starts on the same bucket at the same time. The later
+/// claim has the bucket; the machine that made the earlier one does not know.
+void Simulation::start_together(SeededRandom& r) {
+  if (zombie_ || poisoned_ || !conditional_put_ || !machine_->is_up()) return;
+  note("another machine starts with this one");
+  was_taken_over_ = true;
+  machine_->end(r.coin() ? End::killed : End::power_cut);
+  outcome_.crashes++;
+  zombie_ = make_other_machine();
+  zombie_->start();
+  open();
+  for (int i = 0; i < Machine::kMaxTasks && !zombie_->has_started() && zombie_->run_next(); i++) {}
+  if (over_ || !outcome_.failure.empty()) return;
+  if (Result<void> opened = zombie_->take_outcome(); !opened) {
+    note("the other machine does not open: " + opened.error().message());
+    return end_zombie();
+  }
+  know_epoch(*zombie_);
+  if (zombie_->engine().leader_epoch() > machine_->engine().leader_epoch()) {
+    note("the other machine has the bucket");
+    machine_->engine().remove_listener(this);
+    std::swap(machine_, zombie_);
+    disk_lost_ = true;
+    after_open();
+  }
+  if (outcome_.failure.empty() && zombie_) write_as_zombie(r);
+}
+
+/// Each start has an epoch of its own, whatever other machines do.
+void Simulation::know_epoch(Machine& machine) {
+  if (int32_t epoch = machine.engine().leader_epoch(); !epochs_.insert(epoch).second)
+    fail(fmt::format("epoch {} has been claimed twice", epoch));
 }
 
 void Simulation::end_zombie() {
   if (!zombie_) return;
   note("the old machine ends");
-  zombie_->end(End::killed);
+  zombie_->end(zombie_->has_power() ? End::killed : End::power_cut);
   for (auto& put : zombie_->late_puts) machine_->late_puts.push_back(std::move(put));
   zombie_.reset();
 }
@@ -110,7 +179,7 @@ void Simulation::open() {
     if (cut) machine_->disk.cut_power_after(random_.between(1, 300));
     bool failed_before = std::exchange(disk_failed_, false);
     garbled_ = false;
-    Result<void> opened = machine_->open();
+    Result<void> opened = run_start();
     if (opened) {
       disk_failed_ |= failed_before;
       return after_open();
@@ -127,6 +196,18 @@ void Simulation::open() {
       return fail("the engine does not open: " + opened.error().message());
   }
   fail("the engine does not open, though every fault is over");
+}
+
+/// Other machines go on meanwhile.
+Result<void> Simulation::run_start() {
+  machine_->start();
+  for (int i = 0; i < Machine::kMaxTasks && machine_->has_power() && !machine_->has_started(); i++) {
+    if (zombie_ && random_.coin()) zombie_->run_next();
+    if (!machine_->run_next()) break;
+  }
+  Result<void> opened = machine_->take_outcome();
+  if (opened) know_epoch(*machine_);
+  return opened;
 }
 
 void Simulation::after_open() {
@@ -235,10 +316,13 @@ MemoryObjectStore::Fate Simulation::store_fate(const MemoryObjectStore::Request&
   }
   fate.garbled = percent(weather_.garbled_percent);
   garbled_ |= fate.garbled;
-  if (request.verb == MemoryObjectStore::Verb::list && percent(weather_.lagging_percent)) {
-    // Of claims one at most: the collector leaves two, and a list that hides both lets an epoch be claimed again (seed
-    // 20038 at 600 steps). No store in use has lists that lag; the engine does not claim to stand more.
-    fate.hidden_keys = request.key.starts_with("epochs/") ? 1 : random_.between(1, 2);
+  bool is_list = request.verb == MemoryObjectStore::Verb::list, of_claims = is_list && request.key.starts_with("epochs/");
+  if (of_claims && request.number < kRequestsOfStart && conditional_put_ && random_.percent(10)) {
+    // Claims stay in the bucket, so that a start runs into those that its list has left out, one by one.
+    fate.hidden_keys = random_.between(1, 4);
+  } else if (is_list && percent(weather_.lagging_percent)) {
+    // No store in use has lists that lag; the engine does not claim to stand more.
+    fate.hidden_keys = of_claims ? 1 : random_.between(1, 2);
     lists_lag_ = true;
   }
   return fate;
@@ -285,8 +369,8 @@ void Simulation::late_put(SeededRandom& r) {
 void Simulation::rot(SeededRandom& r) {
   calm();
   drive(r.below(200));
-  // Half of the time the log alone is hit, when it has several segments that nobody else has.
-  bool in_log = r.coin();
+  // Most of the time the log alone is hit, when it has several segments that nobody else has.
+  bool in_log = r.percent(70);
   if (in_log) weather_.errors_percent = 100;
   for (size_t i = in_log ? r.between(5, 20) : 0; i > 0 && outcome_.failure.empty() && !over_; i--) burst(r), drive(r.below(60));
   if (!outcome_.failure.empty() || over_) return;
@@ -324,12 +408,16 @@ void Simulation::rot(SeededRandom& r) {
 void Simulation::lie(SeededRandom& r) {
   calm();
   lying_ = true;
-  for (size_t i = r.between(5, 100); i > 0 && outcome_.failure.empty() && !over_; i--) {
-    r.coin() ? append_text(r) : append_batch(r);
-    drive(r.below(30));
+  bool in_log = r.percent(70);  // into several segments
+  if (in_log) weather_.errors_percent = 100;
+  for (size_t i = in_log ? r.between(5, 20) : r.between(5, 100); i > 0 && outcome_.failure.empty() && !over_; i--) {
+    if (in_log) burst(r);
+    else r.coin() ? append_text(r) : append_batch(r);
+    drive(r.below(in_log ? 60 : 30));
   }
   if (!outcome_.failure.empty() || over_) return;
   lying_ = r.coin();
+  weather_ = {};
   end(End::power_cut);
   lying_ = false;
   if (machine_->is_up() && outcome_.failure.empty()) verify(r);

@@ -17,12 +17,14 @@ struct Known {
 
 // In the order of Kind.
 constexpr Known kKnown[kKinds] = {
-    {"append_text", 400}, {"append_batch", 200}, {"append_idempotent", 120}, {"burst", 8}, {"sync", 40},         {"cancel", 8},         {"read_text", 60},
+    {"append_text", 400}, {"append_batch", 200}, {"append_idempotent", 120}, {"burst", 8}, {"sync", 40},
+    {"cancel", 8},        {"read_text", 60},
     {"fetch", 60},        {"verify", 4},         {"create_topic", 10}, {"add_partitions", 5}, {"change_settings", 6},
     {"change_owner", 6},  {"delete_topic", 3},   {"commit_offsets", 25}, {"delete_offsets", 4}, {"save_group", 6},
     {"delete_group", 3},  {"producer_ids", 6},   {"run", 60},          {"weather", 14},       {"outage", 2},
     {"clock_jump", 4},    {"late_put", 6},       {"disk_fault", 8},    {"power_cut", 10},     {"power_cut_soon", 12},
-    {"kill", 8},          {"kill_then_cut", 6}, {"restart", 5},        {"lose_disk", 2},     {"second_writer", 3}, {"rot", 0},            {"lie", 0},
+    {"kill", 8},          {"kill_then_cut", 8},  {"turn_over", 2},     {"restart", 5},        {"lose_disk", 2},
+    {"second_writer", 3}, {"start_together", 3}, {"rot", 0},           {"lie", 0},
 };
 
 }  // namespace
@@ -50,8 +52,8 @@ std::vector<Step> make_plan(uint64_t seed, size_t steps) {
     while (at >= weights[kind]) at -= weights[kind++];
     plan.push_back({static_cast<Kind>(kind), random.next(), i});
   }
-  if (random.percent(20)) plan.push_back({Kind::rot, random.next(), steps});
-  else if (random.percent(15)) plan.push_back({Kind::lie, random.next(), steps});
+  if (random.percent(25)) plan.push_back({Kind::rot, random.next(), steps});
+  else if (random.percent(35)) plan.push_back({Kind::lie, random.next(), steps});
   return plan;
 }
 

@@ -39,14 +39,16 @@ enum class Kind : uint8_t {
   power_cut,
   power_cut_soon,  ///< at one of the next operations of the disk
   kill,
-  kill_then_cut,   ///< the power goes soon after the next process has begun
+  kill_then_cut,   ///< the next process ends as well, soon after it has begun
+  turn_over,       ///< of the whole log, while the disk may take no checkpoint; then the process ends
   restart,         ///< clean
   lose_disk,       ///< after a clean stop, or without one
   second_writer,   ///< another machine takes the bucket over, while this one goes on
+  start_together,  ///< of this machine and another one, on the same bucket
   rot,             ///< the last operation: bits flip, and nothing wrong may be served
   lie,             ///< the last operation: syncs lie, then the power goes
 };
-inline constexpr size_t kKinds = 34;
+inline constexpr size_t kKinds = 36;
 std::string_view name_of(Kind kind);
 
 struct Step {

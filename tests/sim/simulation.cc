@@ -111,14 +111,12 @@ void Simulation::perform(const Step& step) {
     case Kind::power_cut: end(End::power_cut); break;
     case Kind::power_cut_soon: machine_->disk.cut_power_after(r.between(1, 60)); break;
     case Kind::kill: end(End::killed); break;
-    case Kind::kill_then_cut:
-      drive(r.below(4));
-      if (!over_ && outcome_.failure.empty()) end(End::killed);
-      if (!over_ && outcome_.failure.empty()) drive(r.below(6)), end(End::power_cut);
-      break;
+    case Kind::kill_then_cut: kill_twice(r); break;
+    case Kind::turn_over: turn_over(r); break;
     case Kind::restart: restart(); break;
     case Kind::lose_disk: lose_disk(r); break;
     case Kind::second_writer: second_writer(r); break;
+    case Kind::start_together: start_together(r); break;
     case Kind::rot: rot(r); break;
     case Kind::lie: lie(r); break;
   }

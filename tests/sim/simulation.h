@@ -129,7 +129,14 @@ class Simulation final : private EngineListener {
   void change_weather(SeededRandom& r);
   void outage(SeededRandom& r);
   void late_put(SeededRandom& r);
+  void kill_twice(SeededRandom& r);
+  void turn_over(SeededRandom& r);
   void second_writer(SeededRandom& r);
+  void start_together(SeededRandom& r);
+  std::unique_ptr<Machine> make_other_machine();
+  Result<void> run_start();
+  void know_epoch(Machine& machine);
+  void write_as_zombie(SeededRandom& r);
   void end_zombie();
   bool is_announced();
   void rot(SeededRandom& r);
@@ -148,7 +155,8 @@ class Simulation final : private EngineListener {
   const bool buffered_only_;     ///< the disk has no synchronous writes
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Machine> zombie_;  ///< a machine whose bucket another has taken over
-  bool was_taken_over_ = false;
+  bool was_taken_over_ = false;  ///< another machine may have left something in the bucket
+  std::set<int32_t> epochs_;     ///< of all machines that came up
   Outcome outcome_;
   size_t at_step_ = 0;
 
