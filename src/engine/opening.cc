@@ -223,8 +223,8 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     auto chunks = static_cast<uint32_t>(for_reads / chunk);
     e.block_memory_ = std::make_unique<PoolBlockMemory>(*e.pool_, chunks);
     // The cache lets go of blocks before their chunks are full: what has just been read must find room there.
-    uint64_t cached = chunks > 0 ? uint64_t{chunks} * chunk / 4 * 3 : options_.block_cache_bytes;
-    e.objects_ = std::make_unique<StoredObjects>(parts_.store, options_.footer_cache_bytes, cached, *e.block_memory_);
+    cached_bytes_ = chunks > 0 ? uint64_t{chunks} * chunk / 4 * 3 : options_.block_cache_bytes;
+    e.objects_ = std::make_unique<StoredObjects>(parts_.store, options_.footer_cache_bytes, cached_bytes_, *e.block_memory_);
     e.make_offloader();
     return {};
   }
@@ -254,7 +254,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
         *e.appends_, [&e](const ControlRecord& record, Offset offset) { e.apply(record, offset); });
     e.control_->set_partition(e.catalog_.partition(kControlPartition));
     e.groups_.start(*e.control_, options_.wal_segment_bytes / 4);
-    e.reads_ = std::make_unique<ReadPath>(*e.segments_, parts_.device, *e.objects_);
+    e.reads_ = std::make_unique<ReadPath>(*e.segments_, parts_.device, *e.objects_, cached_bytes_ / 2);
     TRY(e.segments_->start(e.recovered_.start.segment, [&e] { e.appends_->on_room(); }));
     e.pool_->set_on_free([&e] { e.parts_.executor.post([&e] { e.appends_->on_room(); }); });
     e.checkpoints_->start(*e.control_, [&e] { e.collector_->on_announced(); });
@@ -280,6 +280,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
   std::optional<Uuid> local_id_;
   std::optional<Checkpoint> checkpoint_;
   std::vector<NewerObject> newer_;
+  uint64_t cached_bytes_ = 0;  // of blocks
 };
 
 void LocalEngine::open(EngineOptions options, EngineParts parts, Completion<std::unique_ptr<LocalEngine>> done) {

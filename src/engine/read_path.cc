@@ -158,7 +158,10 @@ void ReadPath::text_from_object(std::shared_ptr<TextRequest> r, const Extent& ex
       if (!added && gather.size() == 0) return r->done(tl::unexpected<Error>(std::move(added).error()));
       if (!added || gather.is_full()) break;
     }
+    const TextPosition from = std::max(r->from, read->batches.front().text_position);
+    const auto size = static_cast<int64_t>(gather.size());
     r->done(TextRead{bytes_of(gather, std::move(kept)), r->ends});
+    ahead_.on_read(r->partition, r->from, from + size, static_cast<uint64_t>(size));
   });
 }
 
@@ -234,9 +237,12 @@ void ReadPath::fetch_from_object(std::shared_ptr<FetchRequest> r, const Extent& 
         pieces.push_back(batch.bytes);
       fetched.batches.size += batch.bytes.size();
     }
+    const Offset end = read->batches.back().end_offset;
+    const uint64_t size = fetched.batches.size;
     fetched.batches.pin = std::move(read->pin);
     fetched.ends = r->ends;
     r->done(std::move(fetched));
+    ahead_.on_read(r->partition, r->from, end, size);
   });
 }
 

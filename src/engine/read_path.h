@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "engine/partition.h"
+#include "engine/read_ahead.h"
 #include "engine/stored_objects.h"
 #include "wal/segments.h"
 
@@ -16,8 +17,9 @@ struct ReadCounters {
 
 class ReadPath {
  public:
-  ReadPath(wal::Segments& segments, LogDevice& device, StoredObjects& objects)
-      : segments_(segments), device_(device), objects_(objects) {}
+  /// `ahead_bytes`: what may be got for sequential readers of objects before they ask, all together.
+  ReadPath(wal::Segments& segments, LogDevice& device, StoredObjects& objects, uint64_t ahead_bytes)
+      : segments_(segments), device_(device), objects_(objects), ahead_(objects, ahead_bytes) {}
 
   void read_text(Partition& partition, TextPosition from, size_t max_bytes, Completion<TextRead> done);
   void fetch(Partition& partition, Offset from, size_t max_bytes, Completion<Fetched> done);
@@ -27,6 +29,7 @@ class ReadPath {
   void find_text(Partition& partition, Offset offset, Completion<TextPosition> done);
 
   const ReadCounters& counters() const { return counters_; }
+  ReadAheadCounters ahead_counters() const { return ahead_.counters(); }
 
  private:
   /// A read that was not answered from memory. Shared by the steps that carry it out, one after another.
@@ -50,6 +53,7 @@ class ReadPath {
   wal::Segments& segments_;
   LogDevice& device_;
   StoredObjects& objects_;
+  ReadAhead ahead_;
   ReadCounters counters_;
 };
 

@@ -138,6 +138,10 @@ std::string LocalEngine::status_json() {
   w.put("block_chunks_free", memory.free_chunks);
   w.put("blocks_in_pool", memory.in_pool);
   w.put("blocks_in_heap", memory.in_heap);
+  ReadAheadCounters ahead = reads_->ahead_counters();
+  w.put("ahead_loads", ahead.loads);
+  w.put("ahead_bytes", ahead.bytes);
+  w.put("ahead_pending_bytes", ahead.pending_bytes);
   w.close();
   w.open("errors");
   w.put("store", store.errors);

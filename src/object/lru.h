@@ -24,15 +24,22 @@ class Lru {
   }
   bool contains(const Key& key) const { return places_.count(key) > 0; }
 
-  /// Replaces what was there. Answers how many entries had to go.
-  size_t insert(const Key& key, Value value, size_t size_bytes) {
+  /// Replaces what was there. Answers how many entries had to go; `evicted` sees the value of each.
+  template <class Evicted>
+  size_t insert(const Key& key, Value value, size_t size_bytes, Evicted evicted) {
     erase(key);
     entries_.push_front({key, std::move(value), size_bytes});
     places_.emplace(key, entries_.begin());
     bytes_ += size_bytes;
-    size_t evicted = 0;
-    for (; bytes_ > max_bytes_ && entries_.size() > 1; evicted++) erase(Key(entries_.back().key));
-    return evicted;
+    size_t count = 0;
+    for (; bytes_ > max_bytes_ && entries_.size() > 1; count++) {
+      evicted(std::as_const(entries_.back().value));
+      erase(Key(entries_.back().key));
+    }
+    return count;
+  }
+  size_t insert(const Key& key, Value value, size_t size_bytes) {
+    return insert(key, std::move(value), size_bytes, [](const Value&) {});
   }
   void erase(const Key& key) {
     auto found = places_.find(key);
