@@ -9,7 +9,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <vector>
+
+#include "base/lent_thread.h"
 
 namespace topicfs::fuse {
 namespace {
@@ -311,6 +314,8 @@ void op_write(fuse_req_t req, fuse_ino_t, const char* data, size_t size, off_t o
   request.append = fi->flags & O_APPEND;
   request.ack = fi->flags & O_DSYNC ? Ack::durable : Ack::buffered;  // O_SYNC includes O_DSYNC's bit
   request.wait = wait_of(fi->flags);
+  std::optional<LentThread> lent;
+  if (request.ack == Ack::durable) lent.emplace();
   filesystem(req).write(*file_of(fi), request, interrupt_of(req),
                         [pending = Pending(req)](Answer<size_t> taken) {
                           if (taken)
@@ -329,6 +334,7 @@ void op_flush(fuse_req_t req, fuse_ino_t, fuse_file_info* fi) {
 }
 
 void op_fsync(fuse_req_t req, fuse_ino_t, int, fuse_file_info* fi) {
+  LentThread lent;
   filesystem(req).sync(*file_of(fi), reply_done(req));
 }
 

@@ -85,7 +85,8 @@ class LogWrite {
 class LogDevice {
  public:
   virtual ~LogDevice() = default;
-  /// Durable when `write.done` is called. One at a time: the log submits the next from `done`, or later.
+  /// Durable when `write.done` is called. One at a time: the log submits the next from `done`, or later. A thread that
+  /// is lent (base/lent_thread.h) may be what carries it out, later, when its loan ends.
   virtual void submit(LogWrite& write) = 0;
   /// Runs `task`, which may wait for the disk, in the background: reads of cold data, preparation of segments.
   virtual void run(Task task) = 0;

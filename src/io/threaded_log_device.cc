@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/lent_thread.h"
 #include "base/mutex.h"
 #include "io/posix_file_system.h"
 
@@ -29,6 +30,7 @@ class ThreadedLogDevice final : public LogDevice {
   }
 
   void submit(LogWrite& write) override {
+    if (LentThread::leave([&write] { carry_out(write); })) return;
     MutexLock l(mutex_);
     MUST(next_ == nullptr);
     next_ = &write;
@@ -42,8 +44,16 @@ class ThreadedLogDevice final : public LogDevice {
   }
 
  private:
+  static void carry_out(LogWrite& write) {
+    thread_local std::vector<ByteSpan> pieces;
+    pieces.clear();
+    LogWrite::Where where = write.prepare(pieces);
+    Result<void> result = where.file->write_at(where.position, pieces);
+    if (result) result = where.file->sync();
+    write.done(std::move(result));
+  }
+
   void write_loop() {
-    std::vector<ByteSpan> pieces;
     for (;;) {
       LogWrite* write;
       {
@@ -52,11 +62,7 @@ class ThreadedLogDevice final : public LogDevice {
         if (!next_) return;
         write = std::exchange(next_, nullptr);
       }
-      pieces.clear();
-      LogWrite::Where where = write->prepare(pieces);
-      Result<void> result = where.file->write_at(where.position, pieces);
-      if (result) result = where.file->sync();
-      write->done(std::move(result));
+      carry_out(*write);
     }
   }
 
