@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "base/planted_bug.h"
 #include "engine/bucket.h"
+#include "engine/batch_gather.h"
 #include "object/object_builder.h"
-#include "wal/parse_commit.h"
 
 namespace topicfs {
 namespace {
@@ -15,19 +15,17 @@ namespace {
 constexpr uint64_t kMarkBytes = 1 << 20;             // how finely the log can be cut
 constexpr uint64_t kObjectsPerCheckpoint = 64;       // of what a recovery from the bucket reads footers
 constexpr MonotonicTime kFirstRetry = std::chrono::milliseconds(200), kLastRetry = std::chrono::seconds(30);
-constexpr uint64_t kPinnedShare = 4;                  // a job pins at most this part of the pool
 constexpr char kControlName[] = "topicfs.control";   // of partition 0, in footers
 
 }  // namespace
 
 /// One object on its way.
 struct Offloader::Job {
-  explicit Job(ChunkPool& pool) : pins(pool) {}
   StoredObject object;
   Offset known;                                      // records deleted by control records before it need not be stored
   uint64_t payload_end = 0;                          // of the log, at object.to
-  wal::PinSet pins;
-  std::vector<std::vector<std::byte>> copies;        // batches that are not pinned
+  std::unique_ptr<BatchGather> bytes;                // of its batches
+  std::vector<StoredBatch> batches;                  // likewise, in the same order
   std::unique_ptr<ObjectBuilder> builder;
   BuiltObject built;
 };
@@ -141,7 +139,7 @@ void Offloader::consider() {
 }
 
 std::shared_ptr<Offloader::Job> Offloader::make_job() {
-  auto job = std::make_shared<Job>(parts_.segments.pool());
+  auto job = std::make_shared<Job>();
   Mark end = durable_;
   for (const Mark& m : marks_) {
     if (m.payload - offloaded_payload_ < options_.object_bytes) continue;
@@ -175,7 +173,7 @@ void Offloader::gather(std::shared_ptr<Job> job) {
   parts_.device.run([this, job] {
     if (auto r = gather_batches(*job); !r) {
       job->builder.reset();
-      job->copies.clear();
+      job->bytes.reset();
       return try_again(std::move(r).error(), [this, job] { gather(job); });
     }
     if (job->builder->batches() == 0) record(job);  // of topics that were deleted
@@ -190,9 +188,13 @@ Result<void> Offloader::gather_batches(Job& job) {
   facts.log_from = job.object.from.v, facts.log_to = job.object.to.v;
   facts.created = parts_.clock.wall_now();
   job.builder = std::make_unique<ObjectBuilder>(facts);
+  job.bytes = std::make_unique<BatchGather>(parts_.segments);
+  job.batches.clear();
   job.known = known_control(job.object.to);
-  for (Partition* p : parts_.catalog.partitions()) TRY(add_batches(job, *p));
-  if (job.builder->batches() == 0) return {};
+  for (Partition* p : parts_.catalog.partitions()) add_batches(job, *p);
+  if (job.batches.empty()) return {};
+  TRY(job.bytes->get());
+  for (size_t i = 0; i < job.batches.size(); i++) job.builder->add(job.batches[i], job.bytes->pieces(i));
   TRY_ASSIGN(job.built, job.builder->build());
   job.object.size_bytes = job.built.size;
   job.object.footer_crc = job.built.footer.crc;
@@ -205,41 +207,18 @@ Offset Offloader::known_control(wal::LogPosition to) {
   return later.empty() ? Offset(INT64_MAX) : later.front().base;
 }
 
-Result<void> Offloader::add_batches(Job& job, Partition& partition) {
+void Offloader::add_batches(Job& job, Partition& partition) {
   std::vector<BatchRef> refs = partition.living_between(job.object.from, job.object.to, job.known);
-  if (refs.empty()) return {};
+  if (refs.empty()) return;
   auto place = parts_.catalog.find(partition.id);
   if (partition.id == kControlPartition) job.builder->name_partition(partition.id, Uuid{}, kControlName, 0);
-  else if (!place) return {};  // deleted meanwhile
+  else if (!place) return;  // deleted meanwhile
   else job.builder->name_partition(partition.id, place->topic->id, place->topic->name, place->index);
-  std::vector<ByteSpan> pieces;
   for (const BatchRef& ref : refs) {
-    pieces.clear();
-    TRY(take_bytes(job, ref, pieces));
-    job.builder->add({partition.id, ref.base, ref.end(), ref.text, static_cast<uint64_t>(ref.text_bytes),
-                      ref.max_timestamp, ref.max_timestamp, 0},
-                     pieces);
+    job.batches.push_back({partition.id, ref.base, ref.end(), ref.text, static_cast<uint64_t>(ref.text_bytes),
+                           ref.max_timestamp, ref.max_timestamp, 0});
+    job.bytes->add(ref);
   }
-  return {};
-}
-
-/// The batch's bytes where they are, as long as that holds back no more than a share of the pool; else a copy. What
-/// counts is whole chunks: between tiny synced appends there is a block of padding each, and an object of them could
-/// hold back all of the pool.
-Result<void> Offloader::take_bytes(Job& job, const BatchRef& ref, std::vector<ByteSpan>& pieces) {
-  wal::LogPosition body{ref.at.v + sizeof(wal::EntryHeader)};
-  if (job.pins.bytes() + ref.bytes <= parts_.segments.pool().size_bytes() / kPinnedShare &&
-      parts_.segments.pin(body, ref.bytes, pieces, job.pins))
-    return {};
-  std::vector<std::byte> entry(sizeof(wal::EntryHeader) + ref.bytes);
-  TRY(parts_.segments.read(ref.at, entry));
-  auto header = wal::parse_entry(entry, 0, ref.at.segment());
-  if (!header || header->sequence != ref.sequence)
-    return fail(Errc::kCorrupt, "the log's copy of partition offset " + std::to_string(ref.base.v) +
-                                    " fails its checksum");
-  job.copies.push_back(std::move(entry));
-  pieces.push_back(ByteSpan(job.copies.back()).subspan(sizeof(wal::EntryHeader)));
-  return {};
 }
 
 /// Tried again with the same bytes under the same key: a PUT whose answer was lost, or that comes late, does no harm.
@@ -253,8 +232,7 @@ void Offloader::put(std::shared_ptr<Job> job) {
     }
     // The record needs memory of the log's, which the job must not hold back.
     job->built.pieces.clear();
-    job->pins.clear();
-    job->copies.clear();
+    job->bytes.reset();
     record(job);
   });
 }

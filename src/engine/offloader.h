@@ -90,8 +90,7 @@ class Offloader {
   void gather(std::shared_ptr<Job> job);
   Result<void> gather_batches(Job& job);
   Offset known_control(wal::LogPosition to);
-  Result<void> add_batches(Job& job, Partition& partition);
-  Result<void> take_bytes(Job& job, const BatchRef& ref, std::vector<ByteSpan>& pieces);
+  void add_batches(Job& job, Partition& partition);
   void put(std::shared_ptr<Job> job);
   void record(std::shared_ptr<Job> job);
   void try_again(Error error, Task task);

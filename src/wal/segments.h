@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,27 +49,34 @@ class SegmentBytes {
   const Segment* segment_ = nullptr;
 };
 
+/// How a PinSet sees a chunk that comes again: in order, as a reader's, only the last one is looked at.
+enum class Pins { ascending, distinct };
+
 /// Pins on chunks, all dropped together: the Pin of what a read refers to.
 class PinSet {
  public:
-  explicit PinSet(ChunkPool& pool) : pool_(pool) {}
+  explicit PinSet(ChunkPool& pool, Pins pins = Pins::ascending) : pool_(pool), pins_(pins) {}
   PinSet(const PinSet&) = delete;
   ~PinSet() { clear(); }
   void clear() {
     for (ChunkId c : chunks_) pool_.unpin(c);
     chunks_.clear();
+    held_.clear();
   }
-  /// Memory that is held back, however little of it is wanted; a chunk that was pinned twice counts twice.
+  /// Memory that is held back, however little of it is wanted.
   uint64_t bytes() const { return chunks_.size() * pool_.chunk_bytes(); }
   void add(ChunkId chunk) {
     if (!chunks_.empty() && chunks_.back() == chunk) return;
+    if (pins_ == Pins::distinct && !held_.insert(chunk).second) return;
     pool_.pin(chunk);
     chunks_.push_back(chunk);
   }
 
  private:
   ChunkPool& pool_;
+  const Pins pins_;
   std::vector<ChunkId> chunks_;
+  std::set<ChunkId> held_;  // if they are distinct
 };
 
 /// Whether a reservation may take what is kept back for the log's own relief.

@@ -1,0 +1,94 @@
+#include "engine/batch_gather.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "wal/parse_commit.h"
+
+namespace topicfs {
+namespace {
+
+constexpr size_t kCopyBytes = 1 << 20;  // of the memory that copies of small batches share
+
+}  // namespace
+
+BatchGather::BatchGather(wal::Segments& segments) : segments_(segments), pins_(segments.pool(), wal::Pins::distinct) {}
+
+void BatchGather::add(const BatchRef& batch) { batches_.push_back({batch.at, batch.sequence, batch.bytes}); }
+
+std::span<const ByteSpan> BatchGather::pieces(size_t index) const {
+  const Batch& b = batches_.at(index);
+  return std::span(pieces_).subspan(b.first_piece, b.pieces);
+}
+
+Result<void> BatchGather::get() {
+  std::vector<Batch*> on_disk;
+  for (Batch& b : batches_)
+    if (!take_from_memory(b)) on_disk.push_back(&b);
+  return read_back(std::move(on_disk));
+}
+
+/// What counts is whole chunks: between tiny synced appends there is a block of padding each, and an object of them could
+/// hold back all of the pool.
+bool BatchGather::take_from_memory(Batch& batch) {
+  const wal::LogPosition body{batch.at.v + sizeof(wal::EntryHeader)};
+  const auto first = static_cast<uint32_t>(pieces_.size());
+  if (pins_.bytes() + batch.bytes <= segments_.pool().size_bytes() / kPinnedShare) {
+    if (!segments_.pin(body, batch.bytes, pieces_, pins_)) return false;
+    batch.first_piece = first, batch.pieces = static_cast<uint32_t>(pieces_.size()) - first;
+    return true;
+  }
+  wal::PinSet pins(segments_.pool());
+  std::vector<ByteSpan> pieces;
+  if (!segments_.pin(body, batch.bytes, pieces, pins)) return false;
+  if (pieces.size() == 1) return keep_copy(batch, pieces.front()), true;
+  std::vector<std::byte> joined;
+  for (ByteSpan p : pieces) joined.insert(joined.end(), p.begin(), p.end());
+  keep_copy(batch, joined);
+  return true;
+}
+
+Result<void> BatchGather::read_back(std::vector<Batch*> batches) {
+  std::sort(batches.begin(), batches.end(), [](const Batch* a, const Batch* b) { return a->at < b->at; });
+  for (size_t first = 0, end; first < batches.size(); first = end) {
+    const Batch& start = *batches[first];
+    for (end = first + 1; end < batches.size(); end++) {
+      const Batch &last = *batches[end - 1], &next = *batches[end];
+      if (next.at.segment() != start.at.segment() || next.at.byte() - last.entry_end() > kMostGapBytes) break;
+      if (next.entry_end() - start.at.byte() > kRunBytes) break;
+    }
+    TRY(read_run(std::span(batches).subspan(first, end - first)));
+  }
+  run_ = {};
+  return {};
+}
+
+Result<void> BatchGather::read_run(std::span<Batch* const> run) {
+  const wal::LogPosition from = run.front()->at;
+  run_.resize(run.back()->entry_end() - from.byte());
+  TRY(segments_.read(from, run_));
+  bytes_read_ += run_.size();
+  for (Batch* b : run) {
+    auto entry = wal::parse_entry(run_, b->at.byte() - from.byte(), from.segment());
+    if (!entry || entry->sequence != b->sequence)
+      return fail(Errc::kCorrupt, "the log's copy of entry " + std::to_string(b->sequence) + " fails its checksum");
+    keep_copy(*b, ByteSpan(run_).subspan(b->at.byte() - from.byte() + sizeof(wal::EntryHeader), b->bytes));
+  }
+  return {};
+}
+
+void BatchGather::keep_copy(Batch& batch, ByteSpan bytes) {
+  if (copies_.empty() || copy_left_ < bytes.size()) {
+    const size_t size = std::max(kCopyBytes, bytes.size());
+    copies_.push_back(std::make_unique_for_overwrite<std::byte[]>(size));
+    copy_size_ = copy_left_ = size;
+  }
+  std::byte* at = copies_.back().get() + (copy_size_ - copy_left_);
+  std::memcpy(at, bytes.data(), bytes.size());
+  copy_left_ -= bytes.size();
+  batch.first_piece = static_cast<uint32_t>(pieces_.size()), batch.pieces = 1;
+  pieces_.push_back({at, bytes.size()});
+}
+
+}  // namespace topicfs
