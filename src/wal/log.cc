@@ -170,10 +170,15 @@ bool Log::all_durable() { return !has_open_ && closed_.empty() && !busy_; }
 
 // ---- committing
 
-bool Log::should_close() {
-  if (!has_open_) return false;
-  return open_.waiters.size() >= std::max<size_t>(1, last_released_) ||
-         clock_.now() - open_.first >= options_.sync_interval;
+/// When the commit that fills is to start, the device being free: the zero of time means now.
+MonotonicTime Log::start_time() {
+  if (open_.waiters.size() >= std::max<size_t>(1, last_released_)) return {};
+  const MonotonicTime at_last = open_.first + options_.sync_interval;
+  if (open_.waiters.empty()) return at_last;
+  // Those that the last commit has released will be back: on a slow disk it pays to wait for them a while. On a fast one
+  // a write takes less than the wait.
+  const MonotonicTime patience = std::max(last_took_ / kPatienceShare, options_.sync_interval / kIntervalShare);
+  return patience < kLeastPatience ? MonotonicTime{} : std::min(at_last, free_since_ + patience);
 }
 
 void Log::kick() {
@@ -185,7 +190,7 @@ void Log::maybe_start() {
   if (busy_ || poisoned_) return;
   if (closed_.empty()) {
     if (!has_open_) return;
-    if (!should_close()) return arm_timer(open_.first + options_.sync_interval);
+    if (MonotonicTime when = start_time(); when > clock_.now()) return arm_timer(when);
     close_open();
   }
   if (closed_.front().fills > 0) return;  // the last fill_ended comes back here
@@ -197,7 +202,9 @@ void Log::maybe_start() {
 }
 
 void Log::arm_timer(MonotonicTime when) {
-  if (timer_) return;
+  if (timer_ && timer_due_ <= when) return;
+  if (timer_) executor_.cancel(timer_);
+  timer_due_ = when;
   timer_ = executor_.at(when, [this] { on_timer(); });
 }
 
@@ -274,10 +281,12 @@ void Log::done(Result<void> result) {
     MutexLock l(mutex_);
     commit = std::move(in_flight_);
     busy_ = false;
+    free_since_ = clock_.now();
+    last_took_ = free_since_ - write_began_;
     if (goes_on) {
       counters_.commits++;
       counters_.waiters += commit.waiters.size();
-      counters_.sync_ns += static_cast<uint64_t>((clock_.now() - write_began_).count());
+      counters_.sync_ns += static_cast<uint64_t>(last_took_.count());
       if (commit.entries == 0) counters_.closing_commits++;
       durable_ = LogPosition::at(commit.segment->number, commit.end);
       last_released_ = commit.waiters.size();

@@ -2,9 +2,9 @@
 // assigns offsets in the same breath, and fills the place; commits make everything before them durable.
 // This is the writer: recovery.h reads what a crash left, segments.h keeps files and memory.
 //
-// One commit is in flight while the next fills. A commit starts when the device is free and any of these
-// holds: as many appenders wait as the last one released; `sync_interval` has passed since its first entry;
-// it is full. See DESIGN notes in README.md, "Life of an append".
+// One commit is in flight while the next fills. A commit starts when the device is free and any of these holds: as many
+// appenders wait as the last one released; somebody waits, and the others have been given a while to come back too, a
+// part of what a write takes; `sync_interval` has passed since its first entry; it is full.
 #pragma once
 
 #include <deque>
@@ -22,6 +22,10 @@ namespace topicfs::wal {
 
 inline constexpr size_t kMaxCommitBytes = 4 << 20;          ///< a fuller one is closed; one entry may exceed it
 inline constexpr MonotonicTime kIdleClose = std::chrono::milliseconds(50);
+/// How long a commit that somebody waits for is held back for others: the larger of this part of the last write's time and
+/// this part of the sync interval, unless it is less than what a timer is worth.
+inline constexpr int kPatienceShare = 4, kIntervalShare = 50;
+inline constexpr MonotonicTime kLeastPatience = std::chrono::microseconds(100);
 
 struct PartitionEnd {
   PartitionId partition;
@@ -149,7 +153,7 @@ class Log final : private LogWrite {
   Commit& open_commit() REQUIRES(mutex_);
   void close_open() REQUIRES(mutex_);
   bool next_segment(Reserve reserve) REQUIRES(mutex_);
-  bool should_close() REQUIRES(mutex_);
+  MonotonicTime start_time() REQUIRES(mutex_);
   void maybe_start() REQUIRES(mutex_);
   void arm_timer(MonotonicTime when) REQUIRES(mutex_);
   void on_timer();
@@ -177,6 +181,8 @@ class Log final : private LogWrite {
   bool last_was_empty_ GUARDED_BY(mutex_) = true;
   size_t last_released_ GUARDED_BY(mutex_) = 0;
   LogPosition durable_ GUARDED_BY(mutex_);
+  MonotonicTime free_since_ GUARDED_BY(mutex_){0}, last_took_ GUARDED_BY(mutex_){0};  // of the device
+  MonotonicTime timer_due_ GUARDED_BY(mutex_){0};
   TimerId timer_ GUARDED_BY(mutex_) = 0, idle_timer_ GUARDED_BY(mutex_) = 0;
   MonotonicTime last_activity_ GUARDED_BY(mutex_){0};
   Error poison_ GUARDED_BY(mutex_);
