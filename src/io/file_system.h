@@ -88,6 +88,9 @@ class LogDevice {
   /// Durable when `write.done` is called. One at a time: the log submits the next from `done`, or later. A thread that
   /// is lent (base/lent_thread.h) may be what carries it out, later, when its loan ends.
   virtual void submit(LogWrite& write) = 0;
+  /// Runs `task`, which tells others what `done` was told, now or soon: what it calls may take a while, and the thread that
+  /// calls `done` has perhaps the next write to carry out.
+  virtual void tell(Task task) { task(); }
   /// Runs `task`, which may wait for the disk, in the background: reads of cold data, preparation of segments.
   virtual void run(Task task) = 0;
 };

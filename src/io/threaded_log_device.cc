@@ -1,3 +1,7 @@
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <deque>
 #include <thread>
 #include <vector>
@@ -10,7 +14,15 @@
 namespace topicfs {
 namespace {
 
-constexpr int kWriters = 2;
+constexpr int kWriters = 2;  // see write_loop
+constexpr int kNice = -15;
+
+/// When the disk is done, everybody waits for the thread that has written: it goes before them. Where that is not allowed
+/// (it takes root, or RLIMIT_NICE), it waits for its turn.
+void go_first() {
+  ::pthread_setname_np(::pthread_self(), "topicfs-log");
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+}
 
 class ThreadedLogDevice final : public LogDevice {
  public:
@@ -23,18 +35,30 @@ class ThreadedLogDevice final : public LogDevice {
     {
       MutexLock l(mutex_);
       stopping_ = true;
-      write_ready_.notify_all();
+      work_ready_.notify_all();
       task_ready_.notify_all();
     }
     for (auto& t : threads_) t.join();
   }
 
   void submit(LogWrite& write) override {
-    if (LentThread::leave([&write] { carry_out(write); })) return;
+    if (LentThread::leave([&write] { write.done(write_now(write)); })) return;
     MutexLock l(mutex_);
     MUST(next_ == nullptr);
     next_ = &write;
-    write_ready_.notify_one();
+    if (!goes_on_) work_ready_.notify_one();  // else it goes on itself: to wake another takes longer
+  }
+
+  void tell(Task task) override {
+    {
+      MutexLock l(mutex_);
+      if (goes_on_ && next_) {
+        news_.push_back(std::move(task));
+        work_ready_.notify_one();
+        return;
+      }
+    }
+    task();
   }
 
   void run(Task task) override {
@@ -44,25 +68,40 @@ class ThreadedLogDevice final : public LogDevice {
   }
 
  private:
-  static void carry_out(LogWrite& write) {
+  static Result<void> write_now(LogWrite& write) {
     thread_local std::vector<ByteSpan> pieces;
     pieces.clear();
     LogWrite::Where where = write.prepare(pieces);
-    Result<void> result = where.file->write_at(where.position, pieces);
-    if (result) result = where.file->sync();
-    write.done(std::move(result));
+    TRY(where.file->write_at(where.position, pieces));
+    return where.file->sync();
   }
 
+  /// Two threads: while one writes, the other tells who has waited for the write before.
   void write_loop() {
+    go_first();
     for (;;) {
-      LogWrite* write;
+      LogWrite* write = nullptr;
+      Task news;
       {
         MutexLock l(mutex_);
-        while (!next_ && !stopping_) write_ready_.wait(mutex_);
-        if (!next_) return;
-        write = std::exchange(next_, nullptr);
+        while (!next_ && news_.empty() && !stopping_) work_ready_.wait(mutex_);
+        if (next_) {
+          write = std::exchange(next_, nullptr);
+        } else if (!news_.empty()) {
+          news = std::move(news_.front());
+          news_.pop_front();
+        } else {
+          return;
+        }
       }
-      carry_out(*write);
+      if (!write) {
+        news();
+        continue;
+      }
+      Result<void> result = write_now(*write);
+      goes_on_ = true;
+      write->done(std::move(result));
+      goes_on_ = false;
     }
   }
 
@@ -81,8 +120,10 @@ class ThreadedLogDevice final : public LogDevice {
   }
 
   Mutex mutex_;
-  CondVar write_ready_, task_ready_;
+  CondVar work_ready_, task_ready_;
   LogWrite* next_ GUARDED_BY(mutex_) = nullptr;
+  std::deque<Task> news_ GUARDED_BY(mutex_);
+  inline static thread_local bool goes_on_ = false;  // this thread will look for the next write at once
   std::deque<Task> tasks_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;

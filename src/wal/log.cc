@@ -271,12 +271,19 @@ void Log::finish(Commit& commit) {
   bytes.zero(commit.entries_end + kCommitEntryBytes, commit.end - commit.entries_end - kCommitEntryBytes);
 }
 
-void Log::done(Result<void> result) {
+/// What those who wait for a commit are told.
+struct Log::News {
   Commit commit;
   std::deque<Commit> lost;
   Error failure;
-  bool room;
+  bool room = false;
+};
+
+void Log::done(Result<void> result) {
+  auto news = std::make_unique<News>();
+  Commit& commit = news->commit;
   const bool goes_on = result || planted(PlantedBug::go_on_after_failed_sync);
+  if (goes_on && !result) news->failure = {Errc::kReadOnly, 0, "planted"};
   {
     MutexLock l(mutex_);
     commit = std::move(in_flight_);
@@ -293,28 +300,32 @@ void Log::done(Result<void> result) {
       last_was_empty_ = commit.entries == 0;
     } else {
       poisoned_ = true;
-      failure = poison_ = {Errc::kReadOnly, result.error().sys_errno,
-                           "the log takes no more since a write to it failed; mend the disk, then restart topicfs (" +
-                               result.error().what + ")"};
-      lost.swap(closed_);
-      if (has_open_) lost.push_back(std::move(open_)), has_open_ = false;
+      news->failure = poison_ = {Errc::kReadOnly, result.error().sys_errno,
+                                 "the log takes no more since a write to it failed; mend the disk, then restart topicfs (" +
+                                     result.error().what + ")"};
+      news->lost.swap(closed_);
+      if (has_open_) news->lost.push_back(std::move(open_)), has_open_ = false;
     }
-    room = std::exchange(starved_, false);
+    news->room = std::exchange(starved_, false);
     if (!stopping_) maybe_start();
     arm_idle_close();
     idle_.notify_all();
   }
-  if (goes_on && !result) failure = {Errc::kReadOnly, 0, "planted"};
-  if (result) {
+  device_.tell([this, goes_on, news = std::move(news)] { tell(*news, goes_on); });
+}
+
+void Log::tell(News& news, bool goes_on) {
+  Commit& commit = news.commit;
+  if (news.failure.what.empty()) {
     client_.on_durable(commit.ends, LogPosition::at(commit.segment->number, commit.end), commit.payload_bytes);
     answer(commit, {});
   } else {
-    LOG_ERROR("{}", failure.message());
-    if (!goes_on) client_.on_poisoned(failure);
-    answer(commit, tl::unexpected<Error>(failure));
-    for (Commit& c : lost) answer(c, tl::unexpected<Error>(failure));
+    LOG_ERROR("{}", news.failure.message());
+    if (!goes_on) client_.on_poisoned(news.failure);
+    answer(commit, tl::unexpected<Error>(news.failure));
+    for (Commit& c : news.lost) answer(c, tl::unexpected<Error>(news.failure));
   }
-  if (room) client_.on_room();
+  if (news.room) client_.on_room();
   MutexLock l(mutex_);
   commit.waiters.clear();
   commit.ends.clear();

@@ -148,6 +148,8 @@ class Log final : private LogWrite {
   Where prepare(std::vector<ByteSpan>& pieces) override;
   void done(Result<void> result) override;
   void finish(Commit& commit);
+  struct News;
+  void tell(News& news, bool goes_on);
   void answer(Commit& commit, const Result<void>& result);
 
   Commit& open_commit() REQUIRES(mutex_);
