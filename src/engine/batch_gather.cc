@@ -60,20 +60,23 @@ Result<void> BatchGather::read_back(std::vector<Batch*> batches) {
     }
     TRY(read_run(std::span(batches).subspan(first, end - first)));
   }
-  run_ = {};
   return {};
 }
 
 Result<void> BatchGather::read_run(std::span<Batch* const> run) {
   const wal::LogPosition from = run.front()->at;
-  run_.resize(run.back()->entry_end() - from.byte());
-  TRY(segments_.read(from, run_));
-  bytes_read_ += run_.size();
+  TRY_ASSIGN(DirectBytes read, segments_.read(from, run.back()->entry_end() - from.byte()));
+  bytes_read_ += read.bytes.size();
+  size_t wanted = 0;
+  for (const Batch* b : run) wanted += b->bytes;
+  const bool keep = wanted >= read.bytes.size() / 2;  // else there is more between the batches than in them
+  if (keep) read_.push_back(read.owner);
   for (Batch* b : run) {
-    auto entry = wal::parse_entry(run_, b->at.byte() - from.byte(), from.segment());
+    auto entry = wal::parse_entry(read.bytes, b->at.byte() - from.byte(), from.segment());
     if (!entry || entry->sequence != b->sequence)
       return fail(Errc::kCorrupt, "the log's copy of entry " + std::to_string(b->sequence) + " fails its checksum");
-    keep_copy(*b, ByteSpan(run_).subspan(b->at.byte() - from.byte() + sizeof(wal::EntryHeader), b->bytes));
+    ByteSpan bytes = read.bytes.subspan(b->at.byte() - from.byte() + sizeof(wal::EntryHeader), b->bytes);
+    keep ? add_piece(*b, bytes) : keep_copy(*b, bytes);
   }
   return {};
 }
@@ -87,8 +90,12 @@ void BatchGather::keep_copy(Batch& batch, ByteSpan bytes) {
   std::byte* at = copies_.back().get() + (copy_size_ - copy_left_);
   std::memcpy(at, bytes.data(), bytes.size());
   copy_left_ -= bytes.size();
+  add_piece(batch, {at, bytes.size()});
+}
+
+void BatchGather::add_piece(Batch& batch, ByteSpan bytes) {
   batch.first_piece = static_cast<uint32_t>(pieces_.size()), batch.pieces = 1;
-  pieces_.push_back({at, bytes.size()});
+  pieces_.push_back(bytes);
 }
 
 }  // namespace topicfs

@@ -43,6 +43,7 @@ class BatchGather {
   Result<void> read_back(std::vector<Batch*> batches);
   Result<void> read_run(std::span<Batch* const> run);
   void keep_copy(Batch& batch, ByteSpan bytes);
+  void add_piece(Batch& batch, ByteSpan bytes);
 
   wal::Segments& segments_;
   std::vector<Batch> batches_;
@@ -50,7 +51,7 @@ class BatchGather {
   std::vector<ByteSpan> pieces_;
   std::vector<std::unique_ptr<std::byte[]>> copies_;
   size_t copy_size_ = 0, copy_left_ = 0;  // of the last of them
-  std::vector<std::byte> run_;
+  std::vector<std::shared_ptr<const void>> read_;  // owners of what was read back and stays where it is
   uint64_t bytes_read_ = 0;
 };
 

@@ -18,7 +18,7 @@ constexpr size_t kMaxReadBytes = 16 << 20;  // of one read, whatever is asked fo
 struct Kept {
   explicit Kept(ChunkPool& pool) : pins(pool) {}
   wal::PinSet pins;
-  std::vector<std::vector<std::byte>> buffers;
+  std::vector<std::shared_ptr<const void>> read;
   std::unique_ptr<std::byte[]> rendered;
   Pin below;
 };
@@ -128,8 +128,8 @@ void ReadPath::text_from_segments(std::shared_ptr<TextRequest> r, std::vector<Ba
       if (!entry && gather.size() > 0) break;
       if (!entry && entry.error().code == Errc::kNotFound) return try_text(r);
       if (!entry) return r->done(tl::unexpected<Error>(std::move(entry).error()));
-      kept->buffers.push_back(std::move(*entry));
-      ByteSpan records = ByteSpan(kept->buffers.back()).subspan(kBatchHeaderBytes);
+      ByteSpan records = entry->bytes.subspan(kBatchHeaderBytes);
+      kept->read.push_back(std::move(entry->owner));
       auto added = gather.add(records_of(ref, {&records, 1}), static_cast<uint64_t>(ref.text_bytes),
                               skip_of(r->from, ref.text));
       if (!added && gather.size() == 0) return r->done(tl::unexpected<Error>(std::move(added).error()));
@@ -211,10 +211,10 @@ void ReadPath::fetch_from_segments(std::shared_ptr<FetchRequest> r, std::vector<
       if (!entry && fetched.batches.size > 0) break;
       if (!entry && entry.error().code == Errc::kNotFound) return try_fetch(r);
       if (!entry) return r->done(tl::unexpected<Error>(std::move(entry).error()));
-      kept->buffers.push_back(std::move(*entry));
-      fetched.batches.size += kept->buffers.back().size();
+      fetched.batches.pieces.push_back(entry->bytes);
+      fetched.batches.size += entry->bytes.size();
+      kept->read.push_back(std::move(entry->owner));
     }
-    for (const auto& b : kept->buffers) fetched.batches.pieces.emplace_back(b);
     counters_.segments++;
     fetched.batches.pin = std::move(kept);
     fetched.ends = r->ends;
@@ -247,18 +247,17 @@ void ReadPath::fetch_from_object(std::shared_ptr<FetchRequest> r, const Extent& 
 }
 
 /// The batch of an entry, from its segment's file. kNotFound if the log has gone on and used the place again.
-Result<std::vector<std::byte>> ReadPath::read_entry(const BatchRef& ref) {
-  std::vector<std::byte> bytes(sizeof(wal::EntryHeader) + ref.bytes);
-  TRY(segments_.read(ref.at, bytes));
-  auto entry = wal::parse_entry(bytes, 0, ref.at.segment());
+Result<DirectBytes> ReadPath::read_entry(const BatchRef& ref) {
+  TRY_ASSIGN(DirectBytes read, segments_.read(ref.at, sizeof(wal::EntryHeader) + ref.bytes));
+  auto entry = wal::parse_entry(read.bytes, 0, ref.at.segment());
   if (!entry || entry->sequence != ref.sequence) {
-    wal::EntryHeader found = wal::load_entry(bytes.data());
+    wal::EntryHeader found = wal::load_entry(read.bytes.data());
     if (found.segment != ref.at.segment()) return fail(Errc::kNotFound, "the log has gone on");
     return fail(Errc::kCorrupt, "the log's copy of offset " + std::to_string(ref.base.v) +
                                     " fails its checksum");
   }
-  bytes.erase(bytes.begin(), bytes.begin() + sizeof(wal::EntryHeader));
-  return bytes;
+  read.bytes = read.bytes.subspan(sizeof(wal::EntryHeader));
+  return read;
 }
 
 // ---- timestamps
@@ -350,14 +349,14 @@ void ReadPath::try_spot(std::shared_ptr<SpotRequest> r) {
   device_.run([this, r, ref = *spot.ref] {  // also where it is in memory: long batches take time to decode
     wal::PinSet pins(segments_.pool());
     std::vector<ByteSpan> pieces;
-    std::vector<std::byte> copy;
+    std::shared_ptr<const void> read;
     wal::LogPosition records{body_of(ref).v + kBatchHeaderBytes};
     if (!segments_.pin(records, ref.bytes - kBatchHeaderBytes, pieces, pins)) {
       auto entry = read_entry(ref);
       if (!entry && entry.error().code == Errc::kNotFound) return try_spot(r);
       if (!entry) return r->done(tl::unexpected<Error>(std::move(entry).error()));
-      copy = std::move(*entry);
-      pieces = {ByteSpan(copy).subspan(kBatchHeaderBytes)};
+      pieces = {entry->bytes.subspan(kBatchHeaderBytes)};
+      read = std::move(entry->owner);
     }
     auto before = text_before(records_of(ref, pieces), ref.base, r->offset);
     if (before) r->done(ref.text + *before);

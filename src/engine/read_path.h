@@ -48,7 +48,7 @@ class ReadPath {
   void search(std::shared_ptr<TimestampRequest> r);
   void find_in(std::shared_ptr<TimestampRequest> r, Offset from);
   void try_spot(std::shared_ptr<SpotRequest> r);
-  Result<std::vector<std::byte>> read_entry(const BatchRef& ref);
+  Result<DirectBytes> read_entry(const BatchRef& ref);
 
   wal::Segments& segments_;
   LogDevice& device_;

@@ -243,7 +243,7 @@ bool Segments::pin(LogPosition at, size_t count, std::vector<ByteSpan>& out, Pin
   return true;
 }
 
-Result<void> Segments::read(LogPosition at, MutableByteSpan into) {
+Result<DirectBytes> Segments::read(LogPosition at, size_t size) {
   std::shared_ptr<Segment> segment;
   {
     MutexLock l(mutex_);
@@ -252,12 +252,11 @@ Result<void> Segments::read(LogPosition at, MutableByteSpan into) {
     segment = *it;
   }
   // The file may be open for direct I/O, which wants alignment: read the blocks around the bytes.
-  uint64_t from = at.byte() / kBlockBytes * kBlockBytes, to = align_up(at.byte() + into.size(), kBlockBytes);
-  auto blocks = aligned_zeros(to - from);
+  uint64_t from = at.byte() / kBlockBytes * kBlockBytes, to = align_up(at.byte() + size, kBlockBytes);
+  auto blocks = buffers_.take(to - from);
   TRY_ASSIGN(size_t got, segment->file->read_at(from, {blocks.get(), to - from}));
-  if (got < at.byte() - from + into.size()) return fail(Errc::kCorrupt, segment->path + " is too short");
-  std::memcpy(into.data(), blocks.get() + (at.byte() - from), into.size());
-  return {};
+  if (got < at.byte() - from + size) return fail(Errc::kCorrupt, segment->path + " is too short");
+  return DirectBytes{{blocks.get() + (at.byte() - from), size}, blocks};
 }
 
 void Segments::release_below(uint32_t number) {

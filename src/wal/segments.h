@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "io/direct_file.h"
 #include "io/file_system.h"
 #include "pool/chunk_pool.h"
 #include "wal/format.h"
@@ -115,8 +116,8 @@ class Segments {
   bool hold(Segment& segment, uint32_t from, uint32_t to, LogPosition durable);
   /// Adds the bytes' pieces to `out` and pins them if all are in memory; false otherwise.
   bool pin(LogPosition at, size_t count, std::vector<ByteSpan>& out, PinSet& pins);
-  /// Reads bytes from the segment's file, waiting for the disk. kNotFound if the segment is gone.
-  Result<void> read(LogPosition at, MutableByteSpan into);
+  /// Bytes from the segment's file, waiting for the disk. kNotFound if the segment is gone.
+  Result<DirectBytes> read(LogPosition at, size_t size);
 
   /// Segments below `number` are free for new data; their bytes in memory are given up.
   void release_below(uint32_t number);
@@ -155,6 +156,7 @@ class Segments {
   bool stopping_ GUARDED_BY(mutex_) = true;
   std::string last_error_ GUARDED_BY(mutex_);
   Task on_ready_;
+  DirectBuffers buffers_;
 };
 
 }  // namespace topicfs::wal
