@@ -190,13 +190,11 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
   /// A log of its own for what came out of the bucket, and a checkpoint, so that the next start needs no bucket.
   void settle() {
     LocalEngine& e = *engine_;
-    // The checkpoint may have known control records that were in no object; their offsets are not given again.
+    // The checkpoint may know control records that were in the lost log alone: this log's begin behind all that are
+    // known, or the next start would pass over them.
     Partition* control = e.catalog_.partition(kControlPartition);
     control->trim(Offset(e.control_end_.load()), control->ends().text_end, kNeverDropped);
     wal::LogPosition behind = e.log_from_;
-    // Control records that were in the lost log alone may have had offsets beyond what is in objects; this log's begin
-    // there, and must not count as known.
-    e.control_end_.store(e.catalog_.partition(kControlPartition)->next_offset.v);
     Result<void> r = recover({});
     e.recovered_.start.segment = std::max(e.recovered_.start.segment, behind.segment() + 1);
     e.offloader_->recover_from(wal::LogPosition::at(e.recovered_.start.segment, 0));
