@@ -169,7 +169,7 @@ def wait_values(members, values):
     check(got(), values, "what the members of the group read together")
 
 
-def two_members_share_and_take_over(place, library):
+def two_members_share_and_take_over(place, library, member=member):
     topic = f"shared-{library}"
     make_topic(place, topic)
     append(place, topic, "first")

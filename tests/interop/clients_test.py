@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+"""Kafka clients of many languages, unmodified, against the real daemon: each makes topics, reads settings, produces
+with every codec that it has, consumes, shares a group's partitions with another member, and removes topics.
+
+    clients_test.py [CASE ...]          all cases by default
+
+See kafka_test.py, whose machinery this is. Each client is a program with two uses:
+
+    check BROKER TOPIC CODEC...    what interop/go/main.go says
+    member BROKER TOPIC GROUP      a member of a group, as group_client.py
+"""
+
+import json
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import fetched_clients  # noqa: E402
+import kafka_clients  # noqa: E402
+from daemon import binary  # noqa: E402
+from groups_test import Member, two_members_share_and_take_over  # noqa: E402
+from kafka_test import CODECS, check, main, text_of  # noqa: E402
+
+VALUES_PER_CODEC = 500
+
+
+def values(codec):
+    return [f"a value that compresses well, in {codec}: {i}" for i in range(VALUES_PER_CODEC)]
+
+
+def batches_of_clients(place):
+    """As the log has them: Kafka's batches stay as they came."""
+    segments = sorted((place.daemon.data_dir / "wal").glob("segment-*"))
+    out = kafka_clients.run([str(binary("topicfs-dump")), "--json", *map(str, segments)])
+    things = [json.loads(line) for line in out.decode().splitlines()]
+    return [t for t in things if t["type"] == "batch" and t["from"] == "kafka"]
+
+
+def produces_and_administers(place, name, command, codecs, idempotent, env=None):
+    topic = f"check-{name}"
+    kafka_clients.run([*command, "check", place.broker, topic, *codecs], env={**os.environ, **(env or {})})
+    place.check_file(topic, 0, text_of(v for codec in codecs for v in values(codec)))
+    check((place.mount / f"{topic}-gone").exists(), False, "a topic that was deleted is there")
+    batches = batches_of_clients(place)
+    for i, codec in enumerate(codecs):
+        # A client may send what does not shrink, such as a first batch of one record, as it is.
+        used = {b["codec"] for b in batches if i * VALUES_PER_CODEC <= b["offset"] < (i + 1) * VALUES_PER_CODEC}
+        check(codec in used, True, f"{codec} among {used}, the codecs of its batches")
+    check({"producer" in b for b in batches}, {idempotent}, "whether batches name an idempotent producer")
+
+
+def does_it_all(place, name, command, codecs, idempotent, env=None):
+    """`command` is the client's program; `env` is added to the environment."""
+    produces_and_administers(place, name, command, codecs, idempotent, env)
+    two_members_share_and_take_over(
+        place, name, lambda _, broker, topic, group: Member([*command, "member", broker, topic, group], env))
+
+
+def case_go_franz(place):
+    does_it_all(place, "franz-go", [fetched_clients.go_client(), "franz-go"], CODECS, idempotent=True)
+
+
+def case_go_sarama(place):
+    does_it_all(place, "sarama", [fetched_clients.go_client(), "sarama"], CODECS, idempotent=True)
+
+
+def case_go_kafka_go(place):
+    does_it_all(place, "kafka-go", [fetched_clients.go_client(), "kafka-go"], CODECS, idempotent=False)
+
+
+if __name__ == "__main__":
+    main({name[5:]: f for name, f in globals().items() if name.startswith("case_")})

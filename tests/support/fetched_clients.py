@@ -1,0 +1,52 @@
+"""Kafka clients that their languages' registries have: fetched in the versions that stand in the tree, and built, in
+the user's cache, once.
+
+A language that is not here, or a registry that cannot be reached, raises kafka_clients.Missing: the test skips, or, in
+CI, fails. What was fetched and does not build always fails.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+from kafka_clients import CLIENTS, missing
+
+FETCH_S = 300
+
+
+def cache(name):
+    directory = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "topicfs-tests" / name
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def need_programs(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            missing(program)
+
+
+def fetch(command, what, **options):
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=FETCH_S, check=False, **options)
+    except subprocess.TimeoutExpired:
+        missing(f"{what} (not fetched within {FETCH_S} s)")
+    if done.returncode != 0:
+        missing(f"{what} ({command[0]}: {(done.stdout + done.stderr).decode(errors='replace')[-300:].strip()})")
+
+
+def build(command, **options):
+    done = subprocess.run(command, capture_output=True, timeout=FETCH_S, check=False, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, command))}: {(done.stdout + done.stderr).decode(errors='replace')[-2000:]}")
+
+
+def go_client():
+    """The program of tests/interop/go. Go's own caches keep what it is made of."""
+    need_programs("go")
+    options = {"cwd": CLIENTS / "go", "env": {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false"}}
+    fetch(["go", "mod", "download"], "what tests/interop/go needs", **options)
+    program = cache("go") / "interop"
+    build(["go", "build", "-o", program, "."], **options)
+    return str(program)
