@@ -27,7 +27,7 @@ namespace {
 constexpr time_t kSecondsPerRun = 60;  // of the processor's; then it hangs
 
 struct Options {
-  uint64_t seed = 1, runs = 1, steps = 600;
+  uint64_t seed = 1, runs = 1, steps = 600, kinds = kKinds;
   size_t lines = 60;       // of a shortened trace
   double seconds = 0;       // 0: as many runs as asked for
   bool trace = false, shorten = true, twice = false;
@@ -127,7 +127,8 @@ std::vector<Step> shorten(uint64_t seed, std::vector<Step> plan, Run& failing) {
 }
 
 bool run_seed(uint64_t seed, const Options& o, Outcome& total) {
-  std::vector<Step> plan = make_plan(seed, o.steps);
+  std::vector<Step> plan = make_plan(seed, o.steps, o.kinds);
+  uint32_t checksum = checksum_of(plan);
   if (!o.only.empty()) plan = only(std::move(plan), o.only);
   Run run = run_apart(seed, plan, o.trace && !o.shorten);
   total.crashes += run.outcome.crashes, total.appends += run.outcome.appends, total.objects += run.outcome.objects;
@@ -136,15 +137,17 @@ bool run_seed(uint64_t seed, const Options& o, Outcome& total) {
   if (o.trace && !o.shorten) fmt::print("{}", run.output);
   if (run.outcome.failure.empty()) return true;
   fmt::print("seed {} failed at step {} of {}: {}\n", seed, run.outcome.failed_step, plan.size(), run.outcome.failure);
-  fmt::print("  commit {}; again: tools/sim --seed {} --steps {}\n", o.commit, seed, o.steps);
+  std::string again = fmt::format("tools/sim --seed {} --steps {}", seed, o.steps);
+  if (o.kinds != kKinds) again += fmt::format(" --kinds {}", o.kinds);
+  fmt::print("  commit {}; again: {}\n  for found_seeds.txt: {} {} {} {:08x}\n", o.commit, again, o.kinds, seed, o.steps, checksum);
   if (!o.shorten) return false;
   plan = shorten(seed, std::move(plan), run);
-  fmt::print("  made shorter: tools/sim --seed {} --steps {} --only {}: {}\n", seed, o.steps, numbers_of(plan), run.outcome.failure);
+  fmt::print("  made shorter: {} --only {}: {}\n", again, numbers_of(plan), run.outcome.failure);
   fmt::print("{}", last_lines(run_apart(seed, plan, true).output, o.lines));
   return false;
 }
 
-/// Seeds that have found something before.
+/// Seeds that have found something before, each with the plan that found it.
 int run_found(const Options& o) {
   std::ifstream in(o.found);
   if (!in) return fmt::print(stderr, "cannot read {}\n", o.found), 2;
@@ -153,10 +156,14 @@ int run_found(const Options& o) {
   for (std::string line; std::getline(in, line);) {
     std::istringstream words(line);
     uint64_t seed;
+    uint32_t checksum;
     Options one = o;
-    if (!(words >> seed >> one.steps)) continue;
+    if (!(words >> one.kinds >> seed >> one.steps >> std::hex >> checksum)) continue;
     runs++;
-    if (!run_seed(seed, one, total)) failed++;
+    one.kinds = std::min<uint64_t>(one.kinds, kKinds);
+    if (uint32_t now = checksum_of(make_plan(seed, one.steps, one.kinds)); now != checksum)
+      fmt::print("{}: the seed has another plan now, {:08x}: see make_plan\n", line, now), failed++;
+    else if (!run_seed(seed, one, total)) failed++;
   }
   fmt::print("{} seeds that have found bugs: {} appends, {} crashes; {} failed\n", runs, total.appends, total.crashes, failed);
   return failed == 0 && runs > 0 ? 0 : 1;
@@ -203,6 +210,7 @@ int main(int argc, char** argv) {
     else if (name == "--fresh") o.seed = std::random_device()() & 0x3fffffff;
     else if (name == "--runs") o.runs = number(value());
     else if (name == "--steps") o.steps = number(value());
+    else if (name == "--kinds") o.kinds = std::min<uint64_t>(number(value()), kKinds);
     else if (name == "--seconds") o.seconds = std::atof(value());
     else if (name == "--commit") o.commit = value();
     else if (name == "--only") o.only = value();
@@ -213,7 +221,7 @@ int main(int argc, char** argv) {
     else if (name == "--whole") o.shorten = false;
     else if (name == "--twice") o.twice = true;
     else {
-      fmt::print(stderr, "sim [--seed N | --fresh] [--runs N] [--steps M] [--seconds S] [--lines L] [--trace] [--whole] [--twice]\n");
+      fmt::print(stderr, "sim [--seed N | --fresh] [--runs N] [--steps M] [--kinds K] [--seconds S] [--lines L] [--trace] [--whole] [--twice]\n");
       return 2;
     }
   }

@@ -1,8 +1,11 @@
 #include "sim/plan.h"
 
+#include <fmt/core.h>
+
 #include <set>
 #include <sstream>
 
+#include "codec/crc32c.h"
 #include "support/seeded_random.h"
 
 namespace topicfs::sim {
@@ -32,10 +35,10 @@ constexpr Known kKnown[kKinds] = {
 std::string_view name_of(Kind kind) { return kKnown[static_cast<size_t>(kind)].name; }
 
 /// Each seed has a character: some kinds come more often in it than in others, some never.
-std::vector<Step> make_plan(uint64_t seed, size_t steps) {
+std::vector<Step> make_plan(uint64_t seed, size_t steps, size_t kinds) {
   testing::SeededRandom random(seed);
   uint32_t weights[kKinds], total = 0;
-  for (size_t i = 0; i < kKinds; i++) {
+  for (size_t i = 0; i < kinds; i++) {
     constexpr uint32_t kFactors[] = {0, 1, 1, 1, 2, 4};
     bool always = i == static_cast<size_t>(Kind::append_text) || i == static_cast<size_t>(Kind::run);
     weights[i] = kKnown[i].weight * (always ? 1 : kFactors[random.below(6)]);
@@ -55,6 +58,12 @@ std::vector<Step> make_plan(uint64_t seed, size_t steps) {
   if (random.percent(25)) plan.push_back({Kind::rot, random.next(), steps});
   else if (random.percent(35)) plan.push_back({Kind::lie, random.next(), steps});
   return plan;
+}
+
+uint32_t checksum_of(const std::vector<Step>& plan) {
+  std::string text;
+  for (const Step& s : plan) text += fmt::format("{} {} {}\n", s.number, name_of(s.kind), s.seed);
+  return crc32c(as_byte_span(text));
 }
 
 std::string numbers_of(const std::vector<Step>& plan) {

@@ -57,7 +57,11 @@ struct Step {
   size_t number;  ///< in the whole plan
 };
 
-std::vector<Step> make_plan(uint64_t seed, size_t steps);
+/// The same seed, steps and kinds make the same plan for good: new kinds are added at the end, none goes, and none gets
+/// another weight. `kinds` is how many there were when a seed was found.
+std::vector<Step> make_plan(uint64_t seed, size_t steps, size_t kinds = kKinds);
+/// Tells whether it is the same plan.
+uint32_t checksum_of(const std::vector<Step>& plan);
 /// "0-3,7": the numbers of a plan's steps, and the plan that has these alone.
 std::string numbers_of(const std::vector<Step>& plan);
 std::vector<Step> only(std::vector<Step> plan, const std::string& numbers);
