@@ -69,5 +69,37 @@ def case_go_kafka_go(place):
     does_it_all(place, "kafka-go", [fetched_clients.go_client(), "kafka-go"], CODECS, idempotent=False)
 
 
+def python(library):
+    return ["/usr/bin/python3", str(kafka_clients.CLIENTS / "python_client.py"), library]
+
+
+def case_python_kafka_python(place):
+    does_it_all(place, "kafka-python", python("kafka"), CODECS, idempotent=True, env=newest_python())
+
+
+def case_python_confluent_kafka(place):
+    does_it_all(place, "confluent-kafka", python("confluent_kafka"), CODECS, idempotent=True, env=newest_python())
+
+
+def case_python_aiokafka(place):
+    does_it_all(place, "aiokafka", python("aiokafka"), CODECS, idempotent=True, env=newest_python())
+
+
+def newest_python():
+    return {"PYTHONPATH": fetched_clients.python_modules()}
+
+
+# What Debian's modules do in groups is in groups_test.py.
+def case_python_debians_kafka_python(place):
+    for module in ("kafka", "snappy", "lz4", "zstandard"):
+        kafka_clients.need_python(module)
+    produces_and_administers(place, "debians-kafka-python", python("kafka"), CODECS, idempotent=False)
+
+
+def case_python_debians_confluent_kafka(place):
+    kafka_clients.need_python("confluent_kafka")
+    produces_and_administers(place, "debians-confluent-kafka", python("confluent_kafka"), CODECS, idempotent=True)
+
+
 if __name__ == "__main__":
     main({name[5:]: f for name, f in globals().items() if name.startswith("case_")})

@@ -1,9 +1,11 @@
-"""group_client.py LIBRARY BROKER TOPIC GROUP [INSTANCE]: a member of a consumer group, of confluent_kafka or kafka.
+"""group_client.py LIBRARY BROKER TOPIC GROUP [INSTANCE]: a member of a consumer group, of confluent_kafka, kafka or
+aiokafka.
 
 Prints a line for what happens to it: "assigned 0 1", "value V", "committed", "error E". Reads words from its standard
 input: "commit" commits what it has printed, "close" leaves the group and ends.
 """
 
+import asyncio
 import queue
 import sys
 import threading
@@ -85,9 +87,41 @@ class Pure:
         self.consumer.close()
 
 
-def main():
-    library, broker, topic, group = sys.argv[1:5]
-    member = {"confluent_kafka": Confluent, "kafka": Pure}[library](broker, topic, group, (sys.argv[5:] + [None])[0])
+class Aio:
+    def __init__(self, broker, topic, group, instance):
+        from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+
+        class Listener(ConsumerRebalanceListener):
+            def on_partitions_revoked(self, revoked):
+                pass
+
+            def on_partitions_assigned(self, assigned):
+                say("assigned", *sorted(p.partition for p in assigned))
+
+        async def start():
+            self.consumer = AIOKafkaConsumer(bootstrap_servers=broker, group_id=group, enable_auto_commit=False,
+                                             auto_offset_reset="earliest", session_timeout_ms=10000,
+                                             heartbeat_interval_ms=500)
+            self.consumer.subscribe([topic], listener=Listener())
+            await self.consumer.start()
+
+        self.loop = asyncio.new_event_loop()
+        self.loop.run_until_complete(start())
+
+    def poll(self):
+        for messages in self.loop.run_until_complete(self.consumer.getmany(timeout_ms=200)).values():
+            for message in messages:
+                say("value", message.value.decode())
+
+    def commit(self):
+        self.loop.run_until_complete(self.consumer.commit())
+
+    def close(self):
+        self.loop.run_until_complete(self.consumer.stop())
+
+
+def serve(library, broker, topic, group, instance=None):
+    member = {"confluent_kafka": Confluent, "kafka": Pure, "aiokafka": Aio}[library](broker, topic, group, instance)
     threading.Thread(target=read_words, daemon=True).start()
     while True:
         member.poll()
@@ -102,4 +136,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    serve(*sys.argv[1:])

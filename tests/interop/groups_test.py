@@ -186,11 +186,11 @@ def two_members_share_and_take_over(place, library, member=member):
                 wait_values([a, b], expected("first", "second"))
             else:
                 wait_until(lambda: set(expected("second")) <= set(a.values() + b.values()), LIMIT_S, "the second values")
-            b.leave()
+            check(b.leave(), 0, "the end of the one that left")
         wait_shared([a])
         append(place, topic, "third")
         wait_until(lambda: set(expected("third")) <= set(a.values()), LIMIT_S, "the third values at the member that is left")
-        a.leave()
+        check(a.leave(), 0, "the end of the last member")
 
 
 def case_kcat_members_share_partitions_and_take_over(place):

@@ -5,10 +5,12 @@ A language that is not here, or a registry that cannot be reached, raises kafka_
 CI, fails. What was fetched and does not build always fails.
 """
 
+import hashlib
 import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 from kafka_clients import CLIENTS, missing
 
@@ -50,3 +52,15 @@ def go_client():
     program = cache("go") / "interop"
     build(["go", "build", "-o", program, "."], **options)
     return str(program)
+
+
+def python_modules():
+    """The directory of what tests/interop/requirements.txt names, for /usr/bin/python3."""
+    wanted = CLIENTS / "requirements.txt"
+    directory = cache("python") / hashlib.sha256(wanted.read_bytes()).hexdigest()[:16]
+    if not directory.is_dir():
+        with tempfile.TemporaryDirectory(dir=directory.parent) as unfinished:
+            fetch(["/usr/bin/python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+                   "--only-binary=:all:", "--target", f"{unfinished}/modules", "-r", wanted], "Python's clients")
+            os.rename(f"{unfinished}/modules", directory)
+    return str(directory)
