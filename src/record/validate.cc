@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "codec/crc32c.h"
 
@@ -75,8 +76,31 @@ tl::unexpected<Error> refuse_records(const RecordReader& reader) {
   return refuse(BatchFault::undecodable, reader.error().what);
 }
 
+constexpr std::string_view kRecord = "record ", kColon = ": ", kSemicolon = "; ";
+
+/// "record 3: why; record 7: why", which record_faults_of() reads.
+class RecordFaults {
+ public:
+  void add(BatchFault fault, int32_t index, std::string_view why) {
+    if (fault != BatchFault::invalid_timestamp) fault_ = fault;
+    if (count_++ >= kMaxRecordFaults) return;
+    text_ += fmt::format("{}{}{}{}{}", text_.empty() ? "" : kSemicolon, kRecord, index, kColon, why);
+  }
+  Result<void> outcome() const {
+    if (count_ == 0) return {};
+    if (count_ <= kMaxRecordFaults) return refuse(fault_, text_);
+    return refuse(fault_, fmt::format("{}{}{} more", text_, kSemicolon, count_ - kMaxRecordFaults));
+  }
+
+ private:
+  BatchFault fault_ = BatchFault::invalid_timestamp;  // as Kafka: if it is the fault of all of them
+  size_t count_ = 0;
+  std::string text_;
+};
+
 Result<void> check_records(ValidatedBatch& batch, const RecordsView& view, const ValidateLimits& limits) {
   RecordReader reader(view);
+  RecordFaults faults;
   uint64_t text_size = 0;
   int64_t max_timestamp = kNoTimestamp;
   for (int32_t i = 0; i < view.record_count; ++i) {
@@ -84,13 +108,16 @@ Result<void> check_records(ValidatedBatch& batch, const RecordsView& view, const
     if (!reader.begin(record) || !reader.skip_value() || !reader.end(record)) return refuse_records(reader);
     if (record.offset_delta != i)
       return refuse(BatchFault::invalid_record, "offset deltas don't count up from 0");
-    if (limits.keys == Require::yes && record.key_size < 0)
-      return refuse(BatchFault::invalid_record, "a compacted topic takes no record without a key");
+    const bool lacks_key = limits.keys == Require::yes && record.key_size < 0;
+    if (lacks_key) faults.add(BatchFault::invalid_record, i, "a compacted topic takes no record without a key");
     // Wraps around where the sum does not fit, as Kafka's arithmetic does.
     const auto timestamp = static_cast<int64_t>(static_cast<uint64_t>(batch.header.base_timestamp) +
                                                 static_cast<uint64_t>(record.timestamp_delta));
-    if (timestamp != kNoTimestamp && (timestamp < limits.min_timestamp || timestamp > limits.max_timestamp))
-      return refuse(BatchFault::invalid_timestamp, fmt::format("a record's timestamp is {}", timestamp));
+    const bool is_off = timestamp < limits.min_timestamp || timestamp > limits.max_timestamp;
+    if (is_off && !lacks_key && timestamp != kNoTimestamp)
+      faults.add(BatchFault::invalid_timestamp, i,
+                 fmt::format("its timestamp, {}, is not between {} and {}, which the topic takes", timestamp,
+                             limits.min_timestamp, limits.max_timestamp));
     max_timestamp = std::max(max_timestamp, timestamp);
     text_size += record.text_bytes();
     if (text_size > limits.max_text_bytes)
@@ -101,6 +128,7 @@ Result<void> check_records(ValidatedBatch& batch, const RecordsView& view, const
     if (reader.failed()) return refuse_records(reader);
     return refuse(BatchFault::invalid_record, "there are bytes behind the last record");
   }
+  TRY(faults.outcome());
   batch.text_size_bytes = text_size;
   batch.max_timestamp = max_timestamp;
   return {};
@@ -164,6 +192,24 @@ std::optional<BatchFault> fault_of(const Error& error) {
       return fault;
   }
   return std::nullopt;
+}
+
+std::vector<RecordFault> record_faults_of(const Error& error) {
+  std::vector<RecordFault> faults;
+  const auto fault = fault_of(error);
+  if (!fault) return faults;
+  std::string_view rest = std::string_view(error.what).substr(name_of(*fault).size() + kColon.size());
+  while (rest.starts_with(kRecord)) {
+    rest.remove_prefix(kRecord.size());
+    RecordFault& f = faults.emplace_back();
+    const auto number = std::from_chars(rest.data(), rest.data() + rest.size(), f.index);
+    rest.remove_prefix(static_cast<size_t>(number.ptr - rest.data()));
+    if (number.ec != std::errc() || !rest.starts_with(kColon)) return {};
+    const std::string_view why = rest.substr(kColon.size(), rest.find(kSemicolon) - kColon.size());
+    f.why = why;
+    rest.remove_prefix(std::min(rest.size(), kColon.size() + why.size() + kSemicolon.size()));
+  }
+  return faults;
 }
 
 Result<ValidatedBatch> validate_batch(ByteSpan batch, const ValidateLimits& limits) {

@@ -6,6 +6,7 @@
 #include "kafka/handlers/call.h"
 #include "kafka/handlers/error_map.h"
 #include "kafka/messages/produce.h"
+#include "record/validate.h"
 
 namespace topicfs::kafka {
 namespace {
@@ -47,13 +48,15 @@ ErrorCode check_records(const std::optional<ByteSpan>& records, int16_t version)
   // Without the markers that end transactions, readers could not tell what was committed.
   if (attributes & kTransactional) return ErrorCode::kTransactionalIdAuthorizationFailed;
   int codec = attributes & kCodecMask;
-  if (codec == kZstd && version < kFirstZstdVersion) return ErrorCode::kUnsupportedCompressionType;
+  if (version < kFirstZstdVersion && codec == kZstd) return ErrorCode::kUnsupportedCompressionType;
+  if (version < kFirstZstdVersion && codec > kZstd) return ErrorCode::kUnknownServerError;
   return ErrorCode::kNone;
 }
 
 std::string_view why_refused(ErrorCode fault) {
   if (fault == ErrorCode::kTransactionalIdAuthorizationFailed) return "transactions are not served";
   if (fault == ErrorCode::kUnsupportedCompressionType) return "zstd needs Produce version 7 or later";
+  if (fault == ErrorCode::kUnknownServerError) return "a compression codec that does not exist";
   return "not one record batch of magic 2";
 }
 
@@ -73,6 +76,8 @@ bool tells_log_start(int16_t code) {
 void settle(Gateway& gateway, const ProduceCall& call, PartitionId id, Result<Appended> appended,
             ProduceResponse::Partition& out) {
   if (!appended) {
+    for (RecordFault& fault : record_faults_of(appended.error()))
+      out.record_errors.push_back({fault.index, std::move(fault.why)});
     refuse(out, error_code_of(appended.error(), Verb::append), appended.error().what);
     if (auto ends = gateway.engine.ends(id); ends && tells_log_start(out.error_code))
       out.log_start_offset = ends->log_start.v;

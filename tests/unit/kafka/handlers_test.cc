@@ -143,6 +143,8 @@ TEST_CASE("Produce refuses what is not one batch for a partition that exists") {
   batch[16] = std::byte{2};
   batch[22] = std::byte{4};
   CHECK(error(produce("t", 0, batch), 6) == 76);
+  batch[22] = std::byte{5};
+  CHECK(error(produce("t", 0, batch), 6) == -1);
   batch[22] = std::byte{0x10};
   CHECK(error(produce("t", 0, batch)) == 53);
   ProduceRequest transactional = produce("t", 0, batch);

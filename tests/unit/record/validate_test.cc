@@ -183,6 +183,34 @@ TEST_CASE("a fault is found again in an error that has travelled as code and tex
   CHECK(fault_of(Error{Errc::kFull, 0, "the log is full"}) == std::nullopt);
 }
 
+TEST_CASE("all records that may not enter are told one by one, as Kafka does, up to a limit") {
+  const auto faults = [](const std::string& batch, const ValidateLimits& limits) {
+    auto valid = validate_batch(as_byte_span(batch), limits);
+    REQUIRE_FALSE(valid.has_value());
+    std::string indices;
+    for (const RecordFault& f : record_faults_of(Error{valid.error().code, 0, valid.error().what})) {
+      CHECK_FALSE(f.why.empty());
+      indices += std::to_string(f.index) + " ";
+    }
+    return indices;
+  };
+  for (Codec codec : {Codec::none, Codec::gzip}) {
+    const std::string keys = encode_batch(
+        {{.value = "a", .key = "k"}, {.value = "b"}, {.value = "c", .key = "k"}, {.value = "d"}}, codec);
+    CHECK(faults(keys, {.keys = Require::yes}) == "1 3 ");
+    CHECK(fault(keys, {.keys = Require::yes, .min_timestamp = 1}) == BatchFault::invalid_record);  // of both kinds
+    CHECK(faults(keys, {.min_timestamp = 1}) == "0 1 2 3 ");
+    CHECK(fault(keys, {.min_timestamp = 1}) == BatchFault::invalid_timestamp);
+  }
+  const std::vector<TestRecord> many(kMaxRecordFaults + 1, {.value = "v"});
+  auto refused = validate_batch(as_byte_span(encode_batch(many)), {.keys = Require::yes});
+  CHECK(record_faults_of(refused.error()).size() == kMaxRecordFaults);
+  CHECK(refused.error().what.ends_with("; 1 more"));
+  CHECK(record_faults_of(Error{Errc::kInvalidArgument, 0, "invalid record: record x: no number"}).empty());
+  CHECK(record_faults_of(Error{Errc::kInvalidArgument, 0, "invalid record: record 1"}).empty());
+  CHECK(record_faults_of(Error{Errc::kCorrupt, 0, "corrupt message: the checksum is wrong"}).empty());
+}
+
 TEST_CASE("a batch cut off at any byte is refused, also if its header and CRC are made to fit") {
   for (Codec codec : {Codec::none, Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
     BatchHeader header;
