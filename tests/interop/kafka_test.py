@@ -149,17 +149,19 @@ def case_acknowledged_records_survive_a_crash_of_the_daemon(place):
     place.check_file("crash", 0, text_of(values))
 
 
-def run_case(case, broker):
+def run_case(case, broker, options):
     if broker:
         return case(Place(broker))
     with scratch() as directory:
         address = free_address()
-        daemon = Daemon(binary("topicfs"), directory / "data", f"file:{directory}/store", kafka_addr=address)
+        daemon = Daemon(binary("topicfs"), directory / "data", f"file:{directory}/store", kafka_addr=address,
+                        extra=options)
         with daemon:
             case(Place(address, daemon.mountpoint, daemon))
 
 
-def main(all_cases):
+def main(all_cases, options=()):
+    """`options` are the daemon's."""
     parser = argparse.ArgumentParser()
     parser.add_argument("cases", nargs="*", default=[])
     parser.add_argument("--broker")
@@ -169,7 +171,7 @@ def main(all_cases):
     skipped = failed = passed = 0
     for name in args.cases or all_cases:
         try:
-            run_case(all_cases[name], args.broker)
+            run_case(all_cases[name], args.broker, options)
             passed += 1
             print(f"passed  {name}", flush=True)
         except kafka_clients.Missing as missing:
