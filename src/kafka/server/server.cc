@@ -65,7 +65,7 @@ class Server::Impl {
   }
 
   void stop() {
-    if (std::exchange(stopped_, true)) return;
+    if (stopped_.exchange(true)) return;
     for (Lane& lane : lanes_)
       lane.loop->post([this, &lane] {
         if (&lane == &lanes_[0] && acceptor_) acceptor_->close();
@@ -113,6 +113,10 @@ class Server::Impl {
     }
     connections_++;
     lane.loop->post([this, &lane, socket = std::make_unique<tcp::socket>(std::move(socket))]() mutable {
+      if (stopped_) {  // the lane may have closed its connections already
+        connections_--;
+        return;
+      }
       lane.connections.emplace_back();
       auto place = std::prev(lane.connections.end());
       *place = make_tcp_connection(std::move(*socket), gateway_, lane.loop, buffers_, {options_.max_request_bytes},
@@ -160,7 +164,7 @@ class Server::Impl {
   std::atomic<bool> accepting_ = false;  ///< the acceptor's loop owes a call
   std::atomic<size_t> connections_ = 0;
   uint16_t port_ = 0;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_ = false;
 };
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -241,6 +241,19 @@ TEST_CASE("connections beyond the limit are closed at once") {
   CHECK(first.read_correlation_id() == 2);
 }
 
+TEST_CASE("a stop closes also the connections that are just being accepted") {
+  for (int round = 0; round < 40; round++) {
+    Service service;
+    Client first(service.port());
+    first.write(frame(no_topics(), 4, 1));
+    REQUIRE(first.read_correlation_id() == 1);
+    Client second(service.port()), third(service.port());  // for either loop
+    auto before = system_clock().now();
+    service.server->stop();
+    REQUIRE(system_clock().now() - before < Server::kStopTimeout);
+  }
+}
+
 TEST_CASE("when receive buffers run out, requests wait for room") {
   Service service({}, 2000);
   Client client(service.port());
