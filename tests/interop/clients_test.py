@@ -101,5 +101,19 @@ def case_python_debians_confluent_kafka(place):
     produces_and_administers(place, "debians-confluent-kafka", python("confluent_kafka"), CODECS, idempotent=True)
 
 
+def javascript(place, library, codecs):
+    does_it_all(place, library, ["node", str(kafka_clients.CLIENTS / "js" / "client.js"), library], codecs, idempotent=True,
+                env={"NODE_PATH": fetched_clients.node_modules()})
+
+
+# zstd takes a newer node than Debian's, and no plugin of kafkajs has it without building native code.
+def case_javascript_kafkajs(place):
+    javascript(place, "kafkajs", ["none", "gzip", "snappy", "lz4"])
+
+
+def case_javascript_platformatic(place):
+    javascript(place, "platformatic", ["none", "gzip", "snappy", "lz4"])
+
+
 if __name__ == "__main__":
     main({name[5:]: f for name, f in globals().items() if name.startswith("case_")})

@@ -114,9 +114,6 @@ def member(library, broker, topic, group, instance=None):
     if library == "kcat":
         kafka_clients.need_kcat()
         return KcatMember(broker, topic, group)
-    if library == "kafkajs":
-        return Member(["node", str(kafka_clients.CLIENTS / "kafkajs_group_client.js"), broker, topic, group],
-                      kafka_clients.kafkajs_environment())
     kafka_clients.need_python(library)
     command = ["/usr/bin/python3", str(kafka_clients.CLIENTS / "group_client.py"), library, broker, topic, group]
     return Member(command + ([instance] if instance else []))
@@ -203,10 +200,6 @@ def case_confluent_kafka_members_share_cooperatively_and_take_over(place):
 
 def case_python_kafka_members_share_partitions_and_take_over(place):
     two_members_share_and_take_over(place, "kafka")
-
-
-def case_kafkajs_members_share_partitions_and_take_over(place):
-    two_members_share_and_take_over(place, "kafkajs")
 
 
 def case_clients_of_different_libraries_share_one_group(place):

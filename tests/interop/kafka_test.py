@@ -133,11 +133,6 @@ def case_a_setting_has_the_same_value_on_both_doors(place):
     check(kafka_clients.topic_setting(place.broker, "settings", "retention.ms"), "5000", "in Kafka")
 
 
-def case_kafkajs(place):
-    kafka_clients.run_kafkajs(place.broker, "kafkajs")
-    place.check_file("kafkajs", 1, text_of(f"value {i}" for i in range(500)))
-
-
 def case_acknowledged_records_survive_a_crash_of_the_daemon(place):
     kafka_clients.need_kcat()
     place.need_mount()

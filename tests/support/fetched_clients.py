@@ -44,6 +44,11 @@ def build(command, **options):
         raise AssertionError(f"{' '.join(map(str, command))}: {(done.stdout + done.stderr).decode(errors='replace')[-2000:]}")
 
 
+def digest(*files):
+    """Of their contents: a directory named so has what they ask for."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
 def go_client():
     """The program of tests/interop/go. Go's own caches keep what it is made of."""
     need_programs("go")
@@ -57,10 +62,26 @@ def go_client():
 def python_modules():
     """The directory of what tests/interop/requirements.txt names, for /usr/bin/python3."""
     wanted = CLIENTS / "requirements.txt"
-    directory = cache("python") / hashlib.sha256(wanted.read_bytes()).hexdigest()[:16]
+    directory = cache("python") / digest(wanted)
     if not directory.is_dir():
         with tempfile.TemporaryDirectory(dir=directory.parent) as unfinished:
             fetch(["/usr/bin/python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
                    "--only-binary=:all:", "--target", f"{unfinished}/modules", "-r", wanted], "Python's clients")
-            os.rename(f"{unfinished}/modules", directory)
+            pathlib.Path(unfinished, "modules").rename(directory)
     return str(directory)
+
+
+def node_modules():
+    """The directory of what tests/interop/js/package-lock.json names, for NODE_PATH."""
+    need_programs("node", "npm")
+    wanted = [CLIENTS / "js" / name for name in ("package.json", "package-lock.json")]
+    directory = cache("js") / digest(*wanted)
+    if not directory.is_dir():
+        with tempfile.TemporaryDirectory(dir=directory.parent) as unfinished:
+            project = pathlib.Path(unfinished) / "project"
+            project.mkdir()
+            for file in wanted:
+                shutil.copy(file, project)
+            fetch(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "JavaScript's clients", cwd=project)
+            project.rename(directory)
+    return str(directory / "node_modules")

@@ -1,7 +1,7 @@
 """Runs real Kafka clients for tests, each with a time limit.
 
 A client that is not here raises Missing: the test skips, or, in CI, where everything has been
-installed, fails. kafkajs comes from npm, in a pinned version, into a cache outside the tree.
+installed, fails. fetched_clients.py has those that are no packages of Debian.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ import shutil
 import subprocess
 
 CLIENTS = pathlib.Path(__file__).resolve().parents[1] / "interop"
-KAFKAJS = "kafkajs@2.2.4"
 LIMIT_S = 60
 
 
@@ -129,22 +128,3 @@ def topic_setting(broker, topic, name):
                "found = admin.describe_configs([R(R.Type.TOPIC, topic)])\n"
                "print([f.result(20)[name].value for f in found.values()][0])")
     return run(["/usr/bin/python3", "-c", program, broker, topic, name]).decode().strip()
-
-
-def kafkajs_environment():
-    """In which node finds kafkajs."""
-    for program in ("node", "npm"):
-        if not shutil.which(program):
-            missing(program)
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "topicfs-tests" / KAFKAJS
-    if not (cache / "node_modules" / "kafkajs").is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", str(cache), KAFKAJS],
-                              capture_output=True, timeout=180, check=False)
-        if done.returncode != 0:
-            missing(f"{KAFKAJS} (npm: {done.stderr.decode(errors='replace')[-200:]})")
-    return {"NODE_PATH": str(cache / "node_modules")}
-
-
-def run_kafkajs(broker, topic):
-    run(["node", str(CLIENTS / "kafkajs_client.js"), broker, topic], env={**os.environ, **kafkajs_environment()})
