@@ -10,7 +10,7 @@ void Partition::push(const BatchRef& ref, WallMilliseconds now) {
   MutexLock l(mutex_);
   if (abandoned_) return;
   index_.push_back(ref);
-  ends_.retained_bytes += ref.bytes;
+  ends_.retained_bytes += share(ref.base, ref.end(), ref.bytes);  // at recovery it may be deleted already
   ends_.modified = std::max(ends_.modified, now);
   advance();
 }
@@ -186,6 +186,7 @@ std::optional<Extent> Partition::add_offloaded(std::span<const BatchRef> run, ui
   Extent e{live->base, offloaded_, live->text, offloaded_text_, -1, 0, object};
   for (; live != run.end(); ++live) e.max_timestamp = std::max(e.max_timestamp, live->max_timestamp), e.bytes += live->bytes;
   append_extent(e);
+  if (e.base < ends_.log_start) count_retained();  // its share is one of the whole extent now
   return e;
 }
 

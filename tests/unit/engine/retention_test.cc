@@ -103,6 +103,43 @@ TEST_CASE("a partition keeps at least retention.bytes, and little more") {
   CHECK(f.read(p) == "");
 }
 
+TEST_CASE("what is deleted counts for no limit when the log brings it back") {
+  RetentionFixture f;
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  for (int i = 0; i < 10; i++) {
+    REQUIRE(f.append(p, std::string(999, 'a') + "\n"));
+    f.settle();
+  }
+  REQUIRE(f.delete_records(p, 5));
+  int64_t retained = f.engine->ends(p)->retained_bytes;
+  // A checkpoint that knows of the deletion, while the log still has the records.
+  f.store->fail_next(MemoryObjectStore::Verb::put, {Errc::kUnavailable, 0, "503"}, 1000);
+  f.executor->advance(seconds(15));
+  f.power_cut();
+  f.start();
+  p = f.partition("orders");
+  CHECK(f.engine->ends(p)->retained_bytes == retained);
+  f.set("orders", "retention.bytes", "4000");
+  f.executor->advance(minutes(1));
+  CHECK(f.log_start(p) == 6);
+}
+
+TEST_CASE("a limit keeps a large batch behind a small one that is deleted in part") {
+  RetentionFixture f;
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  REQUIRE(f.append(p, lines(0, 100)));
+  f.settle();
+  REQUIRE(f.append(p, std::string(50'000, 'a') + "\n"));
+  f.settle();
+  REQUIRE(f.delete_records(p, 50));
+  f.executor->advance(seconds(15));  // both are in one object now
+  f.set("orders", "retention.bytes", "20000");
+  f.executor->advance(minutes(1));
+  CHECK(f.read(p) == lines(50, 100) + std::string(50'000, 'a') + "\n");
+}
+
 TEST_CASE("nothing is removed from a topic that is to be compacted, nor by an engine with no limits, which has no timer") {
   RetentionFixture f;
   f.start();
