@@ -15,10 +15,14 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import kafka_java  # noqa: E402
+from daemon import Daemon, binary, free_address, scratch, wait_until  # noqa: E402
 from kafka_java import LATEST  # noqa: E402
-from kafka_test import CODECS, check, lines, main, text_of  # noqa: E402
+from kafka_test import CODECS, Place, check, lines, main, text_of  # noqa: E402
 
 KAFKA = f"kafka-{LATEST}"
+# Data leaves for the store while it is asked for, so that answers come from there as well.
+OPTIONS = ["--group-initial-rebalance-delay=0", "--offload-interval=20ms", "--object-size=64KiB"]
+LIMIT_S = 60
 
 
 def tour(place, jars):
@@ -90,8 +94,8 @@ def case_the_tools_for_records_offsets_and_groups(place):
     tool(place, CONSOLE_PRODUCER, "--topic", "records", "--reader-property", "parse.key=true", "--reader-property",
          "key.separator=:", "--compression-codec", "zstd", input=text_of(records))
     place.check_file("records", 0, text_of(f"value {i}" for i in range(100)))
-    read = tool(place, CONSOLE_CONSUMER, "--topic", "records", "--from-beginning", "--max-messages", 100, "--group", "readers",
-                "--formatter-property", "print.key=true", "--formatter-property", "key.separator=:")
+    read = tool(place, CONSOLE_CONSUMER, "--topic", "records", "--from-beginning", "--max-messages", 100, "--group",
+                "readers", "--formatter-property", "print.key=true", "--formatter-property", "key.separator=:")
     check([line for line in read.splitlines() if line.startswith("key")], records, "what the console consumer printed")
     check(tool(place, GROUPS, "--list").split(), ["readers"], "groups")
     shown = table(tool(place, GROUPS, "--describe", "--group", "readers"))
@@ -103,7 +107,8 @@ def case_the_tools_for_records_offsets_and_groups(place):
              tool(place, TOOLS + "DeleteRecordsCommand", "--offset-json-file", file.name))
     check(tool(place, OFFSETS, "--topic", "records", "--time", "earliest"), "records:0:40\n", "the earliest offset")
     check(tool(place, OFFSETS, "--topic", "records", "--time", "latest"), "records:0:100\n", "the latest offset")
-    shown = table(tool(place, GROUPS, "--group", "readers", "--reset-offsets", "--to-earliest", "--topic", "records", "--execute"))
+    shown = table(tool(place, GROUPS, "--group", "readers", "--reset-offsets", "--to-earliest", "--topic", "records",
+                       "--execute"))
     check(shown, [["readers", "records", "0", "40"]], "the new offsets")
     need(r"^Deletion of requested consumer groups \('readers'\) was successful\.$",
          tool(place, GROUPS, "--delete", "--group", "readers"))
@@ -123,6 +128,85 @@ def case_the_verifiable_clients_and_those_that_measure(place):
     need(r", 50000, ", tool(place, TOOLS + "ConsumerPerformance", "--topic", "measured", "--num-records", 50000))
 
 
+# ---- what is built on the clients
+
+FILES, STRINGS = "org.apache.kafka.connect.file.", "org.apache.kafka.connect.storage.StringConverter"
+
+def properties(path, settings):
+    path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    return path
+
+
+def append(path, text):
+    with open(path, "ab") as f:
+        f.write(text)
+
+
+def case_streams_counts_words_and_restores_its_counts(place):
+    with scratch() as directory:
+        print(kafka_java.run(KAFKA, kafka_java.source("WordCount.java"), place.broker, directory), end="", flush=True)
+    place.need_mount()
+    text = b"".join((place.mount / "words" / str(partition)).read_bytes() for partition in range(2))
+    check(sorted(text.split(b"\n")), [b"", b"a", b"a b a", b"a d", b"c b"], "the lines that were counted")
+
+
+def case_connect_carries_a_file_into_a_topic_and_a_topic_into_a_file(place):
+    place.need_mount()
+    with scratch() as directory:
+        source, sink = directory / "source.txt", directory / "sink.txt"
+        worker = properties(directory / "worker.properties", {
+            "bootstrap.servers": place.broker, "listeners": "http://127.0.0.1:0", "plugin.discovery": "service_load",
+            "key.converter": STRINGS, "value.converter": STRINGS, "offset.storage.file.filename": directory / "offsets",
+            "offset.flush.interval.ms": 500})
+        from_file = properties(directory / "from.properties", {
+            "name": "from", "connector.class": FILES + "FileStreamSourceConnector", "file": source, "topic": "lines"})
+        to_file = properties(directory / "to.properties", {
+            "name": "to", "connector.class": FILES + "FileStreamSinkConnector", "file": sink, "topics": "lines"})
+        command = [KAFKA, "org.apache.kafka.connect.cli.ConnectStandalone", worker, from_file, to_file]
+        words = text_of(lines("connect", 1000))
+        source.write_bytes(words)
+        with kafka_java.running(*command, log=directory / "log"):
+            wait_until(lambda: sink.exists() and sink.read_bytes() == words, LIMIT_S, "all lines in the sink's file")
+            append(place.mount / "lines" / "0", b"from the shell\n")
+            wait_until(lambda: sink.read_bytes() == words + b"from the shell\n", LIMIT_S, "the shell's line")
+        place.check_file("lines", 0, words + b"from the shell\n")
+        append(source, b"while Connect was away\n")
+        with kafka_java.running(*command, log=directory / "log"):
+            wait_until(lambda: sink.read_bytes() == words + b"from the shell\nwhile Connect was away\n", LIMIT_S,
+                       "Connect goes on where it was")
+
+
+def case_mirrormaker_copies_a_topic_and_its_groups_to_another_gateway(place):
+    place.need_mount()
+    values = lines("mirrored", 500)
+    tool(place, TOPICS, "--create", "--topic", "orders", "--partitions", 1, "--config", "max.message.bytes=2000000")
+    tool(place, CONSOLE_PRODUCER, "--topic", "orders", input=text_of(values))
+    tool(place, CONSOLE_CONSUMER, "--topic", "orders", "--from-beginning", "--max-messages", 500, "--group", "readers")
+    with scratch() as directory, Daemon(binary("topicfs"), directory / "data", f"file:{directory}/store",
+                                        kafka_addr=free_address(), extra=OPTIONS) as daemon:
+        far = Place(daemon.kafka_addr, daemon.mountpoint, daemon)
+        settings = {
+            "clusters": "near,far", "near.bootstrap.servers": place.broker, "far.bootstrap.servers": far.broker,
+            "near->far.enabled": "true", "near->far.topics": "orders", "far->near.enabled": "false",
+            "emit.checkpoints.interval.seconds": 1, "sync.group.offsets.enabled": "true",
+            "sync.group.offsets.interval.seconds": 1, "refresh.groups.interval.seconds": 1, "offset.lag.max": 0,
+            "replication.factor": 1, **{f"{topic}.replication.factor": 1 for topic in (
+                "checkpoints.topic", "heartbeats.topic", "offset-syncs.topic", "offset.storage", "status.storage",
+                "config.storage")}}
+        with kafka_java.running(KAFKA, "org.apache.kafka.connect.mirror.MirrorMaker",
+                                properties(directory / "mirror.properties", settings), log=directory / "log"):
+            copy = far.mount / "near.orders" / "0"
+            wait_until(lambda: copy.exists() and copy.read_bytes() == text_of(values), LIMIT_S, "the copy of all records")
+            append(place.mount / "orders" / "0", b"from the shell\n")
+            wait_until(lambda: copy.read_bytes() == text_of(values) + b"from the shell\n", LIMIT_S, "the shell's line")
+            wait_until(lambda: "readers" in tool(far, GROUPS, "--list").split(), LIMIT_S, "the group")
+            expected = [["readers", "near.orders", "0", "500", "501", "1", "-", "-", "-"]]
+            wait_until(lambda: table(tool(far, GROUPS, "--describe", "--group", "readers")) == expected, LIMIT_S,
+                       "what the group has committed")
+        need(r"^  max.message.bytes=2000000 ",
+             tool(far, CONFIGS, "--describe", "--entity-type", "topics", "--entity-name", "near.orders"))
+
+
 if __name__ == "__main__":
     main({name[5:]: f for name, f in globals().items() if name.startswith("case_")},
-         options=["--group-initial-rebalance-delay=0"])
+         options=OPTIONS)

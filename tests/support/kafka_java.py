@@ -4,6 +4,7 @@ The jars come from Maven, in pinned versions, into a cache outside the tree. Wit
 in CI, what cannot be fetched is a failure.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -69,6 +70,22 @@ def run(jars, *words, limit_s=120, status=0, **options):
     if done.returncode != status:
         raise AssertionError(f"{words[0]} ended with status {done.returncode}: {out[-3000:]}")
     return out
+
+
+@contextlib.contextmanager
+def running(jars, *words, log):
+    """A program that runs until it is told to end, which it must do in time."""
+    with open(log, "wb") as out:
+        process = subprocess.Popen(command(jars, *words), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        yield process
+        process.terminate()
+        process.wait(60)
+    except Exception as error:
+        raise AssertionError(f"{error}; {words[0]} said: {log.read_text(errors='replace')[-3000:]}") from error
+    finally:
+        process.kill()
+        process.wait()
 
 
 def source(name):
