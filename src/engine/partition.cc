@@ -152,13 +152,17 @@ Partition::Cover Partition::cover_timestamp(int64_t timestamp, Offset limit) {
   return found;
 }
 
-int64_t Partition::max_timestamp(Offset limit) {
+Partition::Latest Partition::latest_timestamp(Offset limit) {
   MutexLock l(mutex_);
-  int64_t latest = -1;
-  for (const Extent& e : extents_)
-    if (e.end > ends_.log_start) latest = std::max(latest, e.max_timestamp);
+  Latest latest;
+  auto look_at = [&](Offset base, Offset end, int64_t timestamp) REQUIRES(mutex_) {
+    if (end <= ends_.log_start) return;
+    if (base >= ends_.log_start) latest.whole = std::max(latest.whole, timestamp);
+    else latest.cut = std::max(latest.cut, timestamp), latest.cut_end = std::max(latest.cut_end, end);
+  };
+  for (const Extent& e : extents_) look_at(e.base, e.end, e.max_timestamp);
   for (const BatchRef& r : index_)
-    if (r.base < limit && r.end() > ends_.log_start) latest = std::max(latest, r.max_timestamp);
+    if (r.base < limit) look_at(r.base, r.end(), r.max_timestamp);
   return latest;
 }
 

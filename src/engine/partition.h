@@ -123,7 +123,13 @@ class Partition {
   Cover cover(TextPosition from, size_t max_bytes) EXCLUDES(mutex_);
   /// The first batch or extent with a record of a timestamp >= `timestamp`, below `limit`.
   Cover cover_timestamp(int64_t timestamp, Offset limit) EXCLUDES(mutex_);
-  int64_t max_timestamp(Offset limit) EXCLUDES(mutex_);
+  /// The largest timestamp of the batches and extents below `limit` of which nothing is deleted, and of the one that the
+  /// log start cuts, which may be a deleted record's.
+  struct Latest {
+    int64_t whole = -1, cut = -1;
+    Offset cut_end;
+  };
+  Latest latest_timestamp(Offset limit) EXCLUDES(mutex_);
 
   // ---- the log start
 

@@ -65,8 +65,9 @@ struct ReadPath::FetchRequest {
 
 struct ReadPath::TimestampRequest {
   Partition& partition;
-  int64_t timestamp;
+  int64_t timestamp;  // as it was asked for
   Completion<TimestampedOffset> done;
+  int64_t target = -1;  // the first record that has this, or a larger one
   int tries = 0;
 };
 
@@ -267,43 +268,90 @@ void ReadPath::find_timestamp(Partition& partition, int64_t timestamp, Completio
 }
 
 void ReadPath::search(std::shared_ptr<TimestampRequest> r) {
-  Offset limit = r->partition.durable_end();
-  bool latest = r->timestamp == Engine::kMaxTimestamp;
-  if (latest) r->timestamp = r->partition.max_timestamp(limit);
-  if (latest && r->timestamp < 0) return r->done(TimestampedOffset{});
-  Partition::Cover cover = r->partition.cover_timestamp(r->timestamp, limit);
-  if (!cover.extent && cover.refs.empty()) return r->done(TimestampedOffset{});
+  if (r->timestamp != Engine::kMaxTimestamp) return look_for(r, r->timestamp);
+  Partition::Latest latest = r->partition.latest_timestamp(r->partition.durable_end());
+  if (latest.cut > latest.whole) find_latest(r, r->partition.ends().log_start, latest.cut_end, latest.whole);
+  else look_for(r, latest.whole);
+}
+
+namespace {
+
+/// Calls `see` with the header of each batch and the bytes from it on, until it answers Flow::stop. Answers where the
+/// next batch is.
+template <class See>
+Result<Offset> for_each_batch(const Fetched& fetched, See see) {
+  std::vector<std::byte> joined;
+  for (ByteSpan p : fetched.batches.pieces) joined.insert(joined.end(), p.begin(), p.end());
+  Offset next{-1};
+  for (ByteSpan rest = joined; !rest.empty();) {
+    auto header = BatchHeader::parse(rest);
+    if (!header || header->size_bytes() > rest.size()) return fail(Errc::kCorrupt, "a stored batch does not parse");
+    next = header->next_offset();
+    TRY_ASSIGN(Flow flow, see(*header, rest));
+    if (flow == Flow::stop) break;
+    rest = rest.subspan(header->size_bytes());
+  }
+  return next;
+}
+
+constexpr size_t kSearchStep = 1 << 20;
+
+}  // namespace
+
+/// The largest timestamp up to `end`, of what is left in the batches from the log start on.
+void ReadPath::find_latest(std::shared_ptr<TimestampRequest> r, Offset from, Offset end, int64_t latest) {
+  if (from >= end) return look_for(r, latest);
+  fetch(r->partition, from, kSearchStep, [this, r, end, latest](Result<Fetched> fetched) mutable {
+    if (!fetched && fetched.error().code == Errc::kOutOfRange && ++r->tries < kMaxTries) return search(r);
+    if (!fetched) return r->done(tl::unexpected<Error>(std::move(fetched).error()));
+    auto next = for_each_batch(*fetched, [&](const BatchHeader& header, ByteSpan bytes) -> Result<Flow> {
+      if (header.base_offset >= end) return Flow::stop;
+      if (header.max_timestamp <= latest) return Flow::go_on;
+      if (header.base_offset >= fetched->ends.log_start) return latest = header.max_timestamp, Flow::go_on;
+      TRY_ASSIGN(RecordsView view, RecordsView::of_batch(header, {&bytes, 1}));
+      TRY_ASSIGN(auto left, find_max_timestamp(header, view, fetched->ends.log_start));
+      if (left) latest = std::max(latest, left->timestamp);
+      return Flow::go_on;
+    });
+    if (!next) return r->done(tl::unexpected<Error>(std::move(next).error()));
+    if (next->v < 0) return look_for(r, latest);
+    find_latest(r, *next, end, latest);
+  });
+}
+
+void ReadPath::look_for(std::shared_ptr<TimestampRequest> r, int64_t target) {
+  if (r->timestamp == Engine::kMaxTimestamp && target < 0) return r->done(TimestampedOffset{});
+  r->target = target;
+  Partition::Cover cover = r->partition.cover_timestamp(target, r->partition.durable_end());
+  if (!cover.extent && cover.refs.empty()) return not_found(r);
   Offset from = std::max(cover.extent ? cover.extent->base : cover.refs.front().base, r->partition.ends().log_start);
   find_in(std::move(r), from);
 }
 
 /// Goes through the batches from `from` on until one has the record.
 void ReadPath::find_in(std::shared_ptr<TimestampRequest> r, Offset from) {
-  constexpr size_t kStep = 1 << 20;
-  fetch(r->partition, from, kStep, [this, r](Result<Fetched> fetched) {
+  fetch(r->partition, from, kSearchStep, [this, r](Result<Fetched> fetched) {
     // Deleted while it was searched: the records that are left decide.
     if (!fetched && fetched.error().code == Errc::kOutOfRange && ++r->tries < kMaxTries) return search(r);
     if (!fetched) return r->done(tl::unexpected<Error>(std::move(fetched).error()));
-    std::vector<std::byte> joined;
-    for (ByteSpan p : fetched->batches.pieces) joined.insert(joined.end(), p.begin(), p.end());
-    Offset next{-1};
-    for (ByteSpan rest = joined; !rest.empty();) {
-      auto header = BatchHeader::parse(rest);
-      if (!header || header->size_bytes() > rest.size())
-        return r->done(fail(Errc::kCorrupt, "a stored batch does not parse"));
-      next = header->next_offset();
-      if (header->max_timestamp >= r->timestamp) {
-        auto view = RecordsView::of_batch(*header, {&rest, 1});
-        if (!view) return r->done(tl::unexpected<Error>(std::move(view).error()));
-        auto found = topicfs::find_timestamp(*header, *view, r->timestamp, fetched->ends.log_start);
-        if (!found) return r->done(tl::unexpected<Error>(std::move(found).error()));
-        if (*found) return r->done(TimestampedOffset{(*found)->offset, (*found)->timestamp});
-      }
-      rest = rest.subspan(header->size_bytes());
-    }
-    if (next.v < 0) return r->done(TimestampedOffset{});
-    find_in(r, next);
+    std::optional<FoundRecord> found;
+    auto next = for_each_batch(*fetched, [&](const BatchHeader& header, ByteSpan bytes) -> Result<Flow> {
+      if (header.max_timestamp < r->target) return Flow::go_on;
+      TRY_ASSIGN(RecordsView view, RecordsView::of_batch(header, {&bytes, 1}));
+      TRY_ASSIGN(found, topicfs::find_timestamp(header, view, r->target, fetched->ends.log_start));
+      return found ? Flow::stop : Flow::go_on;
+    });
+    if (!next) return r->done(tl::unexpected<Error>(std::move(next).error()));
+    if (found) return r->done(TimestampedOffset{found->offset, found->timestamp});
+    if (next->v < 0) return not_found(r);
+    find_in(r, *next);
   });
+}
+
+/// Something has the largest timestamp, unless that was deleted since.
+void ReadPath::not_found(const std::shared_ptr<TimestampRequest>& r) {
+  if (r->timestamp == Engine::kMaxTimestamp && ++r->tries < kMaxTries) return search(r);
+  r->done(TimestampedOffset{});
 }
 
 // ---- the text position of a record

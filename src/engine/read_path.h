@@ -47,6 +47,9 @@ class ReadPath {
   void try_fetch(std::shared_ptr<FetchRequest> r);
   void search(std::shared_ptr<TimestampRequest> r);
   void find_in(std::shared_ptr<TimestampRequest> r, Offset from);
+  void find_latest(std::shared_ptr<TimestampRequest> r, Offset from, Offset end, int64_t latest);
+  void look_for(std::shared_ptr<TimestampRequest> r, int64_t target);
+  void not_found(const std::shared_ptr<TimestampRequest>& r);
   void try_spot(std::shared_ptr<SpotRequest> r);
   Result<DirectBytes> read_entry(const BatchRef& ref);
 

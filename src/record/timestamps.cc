@@ -25,11 +25,11 @@ Result<std::optional<FoundRecord>> find_timestamp(const BatchHeader& header, con
   return first;
 }
 
-Result<std::optional<FoundRecord>> find_max_timestamp(const BatchHeader& header, const RecordsView& records) {
+Result<std::optional<FoundRecord>> find_max_timestamp(const BatchHeader& header, const RecordsView& records, Offset from) {
   std::optional<FoundRecord> largest;
   TRY(for_each_record(records, [&](const Record& record) {
     const FoundRecord candidate = found(header, record);
-    if (!largest || candidate.timestamp > largest->timestamp) largest = candidate;
+    if (candidate.offset >= from && (!largest || candidate.timestamp > largest->timestamp)) largest = candidate;
     return Flow::go_on;
   }));
   return largest;

@@ -17,7 +17,7 @@ struct FoundRecord {
 /// it uses the offsets, timestamps and attributes. kCorrupt, kFull (memory for decompression).
 Result<std::optional<FoundRecord>> find_timestamp(const BatchHeader& header, const RecordsView& records,
                                                   int64_t target, Offset from = Offset(0));
-/// The first record that has the largest timestamp; nullopt for a batch without records.
-Result<std::optional<FoundRecord>> find_max_timestamp(const BatchHeader& header, const RecordsView& records);
+/// The first record from offset `from` on that has the largest timestamp of these; nullopt if there are none.
+Result<std::optional<FoundRecord>> find_max_timestamp(const BatchHeader& header, const RecordsView& records, Offset from);
 
 }  // namespace topicfs

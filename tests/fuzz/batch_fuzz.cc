@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   MUST(at == valid->text_size_bytes);
 
-  const auto latest = find_max_timestamp(*header, *view);
+  const auto latest = find_max_timestamp(*header, *view, header->base_offset);
   MUST(latest.has_value() && latest->has_value());
   if (!header->has_log_append_time() && valid->max_timestamp != kNoTimestamp)
     MUST((*latest)->timestamp == valid->max_timestamp);

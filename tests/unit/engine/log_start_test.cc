@@ -1,5 +1,6 @@
 // The log start: what moves it, what readers see of it, and what is left of it after a crash.
 #include "record/batch.h"
+#include "support/batches.h"
 #include "unit/engine/engine_fixture.h"
 
 using namespace topicfs;
@@ -245,6 +246,40 @@ TEST_CASE("a search by time looks at what is left") {
   REQUIRE(f.delete_records(p, -1));
   CHECK(find(0) == Offset(-1));
   CHECK(find(Engine::kMaxTimestamp) == Offset(-1));
+}
+
+TEST_CASE("the largest timestamp is one of a record that is left") {
+  EngineFixture f;
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  auto append = [&](std::vector<int64_t> timestamps) {
+    std::vector<TestRecord> records;
+    for (int64_t t : timestamps) records.push_back({"value", {}, {}, t});
+    BatchHeader header;
+    header.base_timestamp = 1'000'000;
+    std::string batch = encode_batch(header, records);
+    f.engine->append_batch(p, as_byte_span(batch), {}, [](Result<Appended> r) { CHECK(r); });
+    f.settle();
+  };
+  auto latest = [&] {
+    TimestampedOffset found;
+    f.engine->find_timestamp(p, Engine::kMaxTimestamp, [&](Result<TimestampedOffset> r) { found = *r; });
+    f.settle();
+    return std::pair(found.offset, found.timestamp - 1'000'000);
+  };
+  append({9, 3, 5, 5, 1});
+  append({4, 7});
+  append({2});
+  SUBCASE("in the log") {}
+  SUBCASE("in an object") { f.executor->advance(std::chrono::seconds(70)); }
+  CHECK(latest() == std::pair(Offset(0), int64_t{9}));
+  REQUIRE(f.delete_records(p, 1));
+  CHECK(latest() == std::pair(Offset(6), int64_t{7}));
+  REQUIRE(f.delete_records(p, 7));
+  CHECK(latest() == std::pair(Offset(7), int64_t{2}));
+  append({3, 8, 8, 2});
+  REQUIRE(f.delete_records(p, 10));
+  CHECK(latest() == std::pair(Offset(10), int64_t{8}));
 }
 
 TEST_CASE("the record of moved log starts is what the manual says") {

@@ -196,7 +196,7 @@ TEST_CASE("the first record at or after a time is found, and the first with the 
     CHECK(find(1900)->timestamp == 1900);
     CHECK_FALSE(find(1901).has_value());
     const std::vector<ByteSpan> pieces{as_byte_span(batch)};
-    CHECK(find_max_timestamp(h, *RecordsView::of_batch(h, pieces)).value()->offset == Offset(102));
+    CHECK(find_max_timestamp(h, *RecordsView::of_batch(h, pieces), Offset(0)).value()->offset == Offset(102));
 
     BatchHeaderBytes bytes = header_of(batch);
     rewrite_times(bytes, TimestampType::log_append_time, 7777);
