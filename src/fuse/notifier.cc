@@ -7,8 +7,23 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/log.h"
 
 namespace topicfs::fuse {
+namespace {
+
+/// Gives the calling thread a table of descriptors of its own that has none of the mount. When the daemon is killed, the
+/// kernel ends the mount as the last table with /dev/fuse goes; a thread that waits for an answer of its own mount would
+/// keep its table, wait for ever, and so would everybody else who uses the mount.
+void let_go_of_the_mount() {
+  if (::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE) != 0)
+    LOG_WARNING("a kill of this daemon may leave its mount hanging until umount -f: close_range: {}", std::strerror(errno));
+}
+
+}  // namespace
 
 Notifier::Notifier(Engine& engine, LowLevel& low_level, Session& session, std::string mountpoint)
     : engine_(engine),
@@ -17,7 +32,10 @@ Notifier::Notifier(Engine& engine, LowLevel& low_level, Session& session, std::s
       mountpoint_(std::move(mountpoint)),
       invalidator_("topicfs-inval", low_level.clock),
       toucher_("topicfs-touch", low_level.clock) {
-  toucher_.post([this] { low_level_.toucher = ::gettid(); });
+  toucher_.post([this] {
+    let_go_of_the_mount();
+    low_level_.toucher = ::gettid();
+  });
   engine_.add_listener(this);
 }
 

@@ -328,6 +328,17 @@ class Stopping(MountTest):
         os.stat(self.root)
         self.candidate.stop()
 
+    def test_a_thread_that_asks_the_mount_itself_does_not_hold_it(self):
+        """It would wait for ever after a kill of its process, and keep open what makes the kernel end the mount."""
+        def holds_the_mount(task):
+            listed = subprocess.run(["ls", "-l", task / "fd"], capture_output=True, timeout=LIMIT_S, check=False)
+            return b" -> /dev/fuse\n" in listed.stdout
+        daemon = pathlib.Path(f"/proc/{self.candidate.pid}")
+        asking = [task for task in (daemon / "task").iterdir() if (task / "comm").read_text().strip() == "topicfs-touch"]
+        self.assertEqual(len(asking), 1)
+        wait_until(lambda: not holds_the_mount(asking[0]), 10, "a thread without the mount")
+        self.assertTrue(holds_the_mount(daemon))
+
     def test_a_living_mount_and_a_directory_with_files_are_not_mounted_over(self):
         with self.assertRaisesRegex(DaemonError, "fusermount3 -u|in use|another"):
             self.second(self.root)
