@@ -221,24 +221,31 @@ def case_a_killed_member_is_replaced_when_its_session_is_over(place):
 
 
 def case_a_static_member_comes_back_without_a_rebalance(place):
+    static_member_comes_back(place, "confluent_kafka")
+
+
+def static_member_comes_back(place, library, make=member):
     make_topic(place, "static")
-    with member("confluent_kafka", place.broker, "static", "group", "one") as a:
-        with member("confluent_kafka", place.broker, "static", "group", "two") as b:
+    with make(library, place.broker, "static", "group", "one") as a:
+        with make(library, place.broker, "static", "group", "two") as b:
             wait_shared([a, b])
             wait_quiet([a, b], 2)
             had, changes = b.assigned(), a.changes()
             b.kill()
-        with member("confluent_kafka", place.broker, "static", "group", "two") as b:
+        with make(library, place.broker, "static", "group", "two") as b:
             b.wait(lambda m: m.assigned(), "its partitions")
             check(b.assigned(), had, "the partitions of the one that came back")
             check(a.changes(), changes, "changes at the other")
 
 
 def case_a_stable_group_does_not_notice_that_the_gateway_is_killed(place):
+    stable_group_does_not_notice_a_killed_gateway(place, "confluent_kafka")
+
+
+def stable_group_does_not_notice_a_killed_gateway(place, library, make=member):
     place.need_mount()
     make_topic(place, "gateway")
-    with member("confluent_kafka", place.broker, "gateway", "group") as a, \
-            member("confluent_kafka", place.broker, "gateway", "group") as b:
+    with make(library, place.broker, "gateway", "group") as a, make(library, place.broker, "gateway", "group") as b:
         wait_shared([a, b])
         append(place, "gateway", "first")
         wait_values([a, b], expected("first"))
@@ -255,7 +262,7 @@ def case_a_stable_group_does_not_notice_that_the_gateway_is_killed(place):
         check([a.changes(), b.changes()], changes, "how often they changed")
         a.leave()
         b.leave()
-    with member("confluent_kafka", place.broker, "gateway", "group") as c:
+    with make(library, place.broker, "gateway", "group") as c:
         wait_shared([c])
         append(place, "gateway", "third")
         wait_values([c], expected("third"))
@@ -282,10 +289,13 @@ def case_a_gateway_that_is_killed_in_the_middle_of_rebalances_delays_them(place)
 
 
 def case_a_stable_group_goes_on_after_a_crash_of_the_daemon(place):
+    stable_group_goes_on_after_a_crash(place, "confluent_kafka")
+
+
+def stable_group_goes_on_after_a_crash(place, library, make=member):
     place.need_mount()
     make_topic(place, "daemon")
-    with member("confluent_kafka", place.broker, "daemon", "group") as a, \
-            member("confluent_kafka", place.broker, "daemon", "group") as b:
+    with make(library, place.broker, "daemon", "group") as a, make(library, place.broker, "daemon", "group") as b:
         wait_shared([a, b])
         wait_quiet([a, b], 2)
         changes = [a.changes(), b.changes()]

@@ -16,8 +16,12 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import kafka_java  # noqa: E402
 from daemon import Daemon, binary, free_address, scratch, wait_until  # noqa: E402
+from groups_test import (Member, stable_group_does_not_notice_a_killed_gateway,  # noqa: E402
+                         stable_group_goes_on_after_a_crash, static_member_comes_back)
+from kafka_clients import idempotent_producer  # noqa: E402
 from kafka_java import LATEST  # noqa: E402
 from kafka_test import CODECS, Place, check, lines, main, text_of  # noqa: E402
+from producers_test import loses_and_doubles_nothing_over_crashes  # noqa: E402
 
 KAFKA = f"kafka-{LATEST}"
 # Data leaves for the store while it is asked for, so that answers come from there as well.
@@ -43,6 +47,32 @@ def case_the_java_client_3_9(place):
 
 def case_the_java_client_4(place):
     tour(place, KAFKA)
+
+
+def member(jars, *words):
+    return Member(kafka_java.command(jars, kafka_java.source("LongLived.java"), "member", *words))
+
+
+def producer(broker, topic, count):
+    source = kafka_java.source("LongLived.java")
+    return idempotent_producer(kafka_java.command(KAFKA, source, "produce", broker, topic, count))
+
+
+def case_a_static_member_comes_back_without_a_rebalance(place):
+    static_member_comes_back(place, KAFKA, member)
+
+
+def case_a_stable_group_does_not_notice_that_the_gateway_is_killed(place):
+    # The client of 4.0 does, by itself: when its only broker is away it forgets the metadata, and its leader joins again.
+    stable_group_does_not_notice_a_killed_gateway(place, "kafka-clients-3.9.1", member)
+
+
+def case_a_stable_group_goes_on_after_a_crash_of_the_daemon(place):
+    stable_group_goes_on_after_a_crash(place, "kafka-clients-2.8.2", member)
+
+
+def case_an_idempotent_producer_loses_and_doubles_nothing_over_crashes(place):
+    loses_and_doubles_nothing_over_crashes(place, producer, 12000, 2400)
 
 
 # ---- the tools: each in a process of its own, as people run them

@@ -29,15 +29,14 @@ def kill_gateway(daemon):
     wait_until(kill, 30, "a gateway to kill")
 
 
-def case_an_idempotent_producer_loses_and_doubles_nothing_over_crashes(place):
-    kafka_clients.need_python("confluent_kafka")
+def loses_and_doubles_nothing_over_crashes(place, make, count, step):
+    """`make(broker, topic, count)` is the producer, which is hit each time that `step` more values were delivered."""
     kafka_clients.need_kcat()
     place.need_mount()
-    count, step = 30000, 2500
     (place.mount / "once").mkdir()
     for partition in range(3):
         (place.mount / "once" / str(partition)).touch()
-    with kafka_clients.idempotent_producer(place.broker, "once", count) as producer:
+    with make(place.broker, "once", count) as producer:
         for crash, delivered in enumerate(range(step, count, step)):
             producer.wait_for(delivered)
             if crash % 2 == 0:
@@ -50,6 +49,10 @@ def case_an_idempotent_producer_loses_and_doubles_nothing_over_crashes(place):
         expected = [str(i) for i in range(partition, count, 3)]
         check(kafka_clients.kcat_consume(place.broker, "once", partition), expected, f"partition {partition}")
         place.check_file("once", partition, text_of(expected))
+
+
+def case_an_idempotent_producer_loses_and_doubles_nothing_over_crashes(place):
+    loses_and_doubles_nothing_over_crashes(place, kafka_clients.confluent_idempotent_producer, 30000, 2500)
 
 
 if __name__ == "__main__":

@@ -103,10 +103,14 @@ class IdempotentProducer:
         return self.process.communicate(timeout=LIMIT_S)[1].decode(errors="replace")[-1500:]
 
 
+def confluent_idempotent_producer(broker, topic, count):
+    need_python("confluent_kafka")
+    return idempotent_producer(["/usr/bin/python3", str(CLIENTS / "idempotent_client.py"), broker, topic, str(count)])
+
+
 @contextlib.contextmanager
-def idempotent_producer(broker, topic, count):
-    process = subprocess.Popen(["/usr/bin/python3", str(CLIENTS / "idempotent_client.py"), broker, topic, str(count)],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+def idempotent_producer(command):
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
     try:
         yield IdempotentProducer(process)
     finally:

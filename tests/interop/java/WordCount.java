@@ -52,8 +52,8 @@ public class WordCount {
       });
       streams.start();
       Map<String, Long> counts = new TreeMap<>();
-      try (Consumer<String, Long> consumer = new KafkaConsumer<>(Map.of("bootstrap.servers", broker), new StringDeserializer(),
-          new LongDeserializer())) {
+      try (Consumer<String, Long> consumer = new KafkaConsumer<>(Map.of("bootstrap.servers", broker),
+          new StringDeserializer(), new LongDeserializer())) {
         List<TopicPartition> all = List.of(new TopicPartition("counts", 0), new TopicPartition("counts", 1));
         consumer.assign(all);
         consumer.seekToBeginning(all);
