@@ -175,6 +175,30 @@ TEST_CASE("a limit that is set later acts on what is there, and after a restart"
 
 // ---- objects
 
+TEST_CASE("a clean stop stores what is changed while its last checkpoint is uploaded") {
+  RetentionFixture f;
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  REQUIRE(f.append(p, lines(0, 10)));
+  f.store->set_faults([](const MemoryObjectStore::Request& r) {
+    MemoryObjectStore::Fate fate;
+    if (r.key.starts_with("checkpoints/")) fate.latency = seconds(1);
+    if (r.key == object_key(1, 2)) fate.latency = seconds(2);
+    return fate;
+  });
+  bool stopped = false, deleted = false;
+  f.engine->stop(f.executor->now() + minutes(1), [&](Result<void> r) { stopped = r.has_value(); });
+  while (f.keys("objects/").empty()) f.executor->advance(std::chrono::milliseconds(100));
+  f.engine->delete_records(p, Offset(7), [&](Result<Offset> r) { deleted = r.has_value(); });
+  for (int i = 0; i < 100 && !stopped; i++) f.executor->advance(std::chrono::milliseconds(100));
+  CHECK(stopped);
+  CHECK(deleted);
+  f.kill();
+  f.lose_data_directory();
+  f.start();
+  CHECK(f.read(f.partition("orders")) == lines(7, 10));
+}
+
 TEST_CASE("a checkpoint's key names epoch, object and upload, and sorts by them") {
   std::string key = checkpoint_key(1, 0x2f, 3);
   CHECK(key == "checkpoints/0000000000000001-000000000000002f-0000000000000003");
