@@ -130,6 +130,7 @@ void Simulation::know_topic(Topic& t, const TopicPtr& found, bool lost) {
       fail(t.name + " has another id");
     if (!t.id.is_nil()) deleted_.insert_or_assign(t.id, std::move(t.partitions));
     t.partitions.clear();
+    t.limits = {{}};
     t.id = found ? found->id : Uuid{};
     if (auto before = deleted_.find(t.id); lost && before != deleted_.end()) t.partitions = std::move(before->second);
   }

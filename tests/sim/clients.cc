@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "record/validate.h"
 #include "sim/simulation.h"
 #include "support/batches.h"
 
@@ -19,6 +20,11 @@ std::string random_text(SeededRandom& r, size_t size, uint64_t order) {
   }
   if (r.percent(80)) text += '\n';
   return text;
+}
+
+/// The clock was set back since the batch was made.
+bool is_too_new(const Error& error) {
+  return error.what.starts_with(name_of(BatchFault::invalid_timestamp));
 }
 
 void cut_into_lines(ModelAppend& a) {
@@ -81,9 +87,23 @@ ModelAppend Simulation::random_batch(SeededRandom& r, uint64_t order, const Prod
   }
   BatchHeader header;
   header.attributes = static_cast<int16_t>(r.below(5));
+  // As a producer's clock has it, which may be slow.
+  header.base_timestamp = a.time = machine_->executor().wall_now().count() - static_cast<int64_t>(order % 7) * 1'200'000;
+  a.time_step = order % 3 ? 1000 : -1000;
+  for (size_t i = 0; i < records.size(); i++) records[i].timestamp_delta = a.time_step * static_cast<int64_t>(i);
   if (producer) header.producer_id = producer->id, header.producer_epoch = 0, header.base_sequence = producer->next_sequence;
   a.batch = testing::encode_batch(header, records);
   return a;
+}
+
+/// The time that its records get from the engine, if they get one when it is called.
+void Simulation::stamp(PartitionId id, ModelAppend& a) {
+  auto place = machine_->engine().find_partition(id);
+  if (!place) return;
+  auto type = place->topic->settings.find("message.timestamp.type");
+  if (!a.batch.empty() && (type == place->topic->settings.end() || type->second != "LogAppendTime")) return;
+  a.time = machine_->executor().wall_now().count();
+  a.time_step = 0;
 }
 
 void Simulation::append_batch(SeededRandom& r) {
@@ -115,6 +135,7 @@ void Simulation::send_idempotent(PartitionModel& partition, SeededRandom& r) {
     producer.answered = false;
     producer.last.order = next_order_++;
     p->add(producer.last);
+    stamp(p->id, *p->find(producer.last.order));
   }
   uint64_t order = producer.last.order, life = machine_->life();
   PartitionId id = p->id;
@@ -131,6 +152,8 @@ void Simulation::send_idempotent(PartitionModel& partition, SeededRandom& r) {
           durable_floor_ = std::max(durable_floor_, order);
         } else if (!repeats) {
           on_append(id, order, Ack::durable, result);
+        } else if (is_too_new(result.error())) {
+          producers_.erase(id);  // it will not get over this
         } else if (!is_in_doubt(result.error()) && result.error().code != Errc::kTimedOut && result.error().code != Errc::kFull &&
                    result.error().code != Errc::kNotFound && result.error().code != Errc::kCancelled) {
           fail(fmt::format("append {} came again: {}", order, result.error().message()));
@@ -164,6 +187,7 @@ void Simulation::append(PartitionModel& p, ModelAppend a, ByteSpan bytes, Seeded
   uint64_t order = a.order, life = machine_->life();
   bool is_batch = !a.batch.empty(), unfinished = a.text.back() != '\n';
   PartitionId id = p.id;
+  stamp(id, a);
   p.add(std::move(a));
   auto answered = std::make_shared<bool>(false);
   auto done = [this, id, order, life, answered, ack = options.ack](Result<Appended> result) {
@@ -181,6 +205,8 @@ void Simulation::append(PartitionModel& p, ModelAppend a, ByteSpan bytes, Seeded
   note(fmt::format("append {} to {}{}{}", order, id.v, is_batch ? " batch" : "", options.ack == Ack::durable ? " durable" : ""));
   if (request) waiting_.emplace_back(order, request);
   else if (!*answered) p.find(order)->placed = true;
+  // A text that waits gets its time now or when there is room for it.
+  if (request && !is_batch && !*answered) p.find(order)->time = ModelAppend::kUnknownTime;
 }
 
 void Simulation::on_append(PartitionId id, uint64_t order, Ack ack, Result<Appended> result) {
@@ -201,7 +227,9 @@ void Simulation::on_append(PartitionId id, uint64_t order, Ack ack, Result<Appen
     case Errc::kFull:
     case Errc::kTooLarge:
     case Errc::kNotFound: return p->remove(order);
-    default: return fail(fmt::format("append {}: {}", order, result.error().message()));
+    default:
+      if (is_too_new(result.error())) return p->remove(order);
+      return fail(fmt::format("append {}: {}", order, result.error().message()));
   }
 }
 
@@ -248,18 +276,32 @@ bool Simulation::may_fail(const Error& error) {
   }
 }
 
+/// A reader may be told so since it asked.
+bool Simulation::is_deleted(PartitionId id, TextPosition at) {
+  if (!machine_->is_up()) return false;
+  auto ends = machine_->engine().ends(id);
+  return ends && at < ends->text_start;
+}
+
+bool Simulation::is_deleted(PartitionId id, Offset at) {
+  if (!machine_->is_up()) return false;
+  auto ends = machine_->engine().ends(id);
+  return ends && at < ends->log_start;
+}
+
 void Simulation::read_text(SeededRandom& r) {
   PartitionModel* p = pick(r);
   if (!p) return;
   auto ends = machine_->engine().ends(p->id);
   if (!ends) return;  // being deleted
-  check(p->check_ends(*ends));
+  check_ends(*p, *ends);
   TextPosition from = ends->text_start + static_cast<int64_t>(r.below(static_cast<uint64_t>(ends->text_end - ends->text_start) + 1));
   uint64_t life = machine_->life();
   PartitionId id = p->id;
   machine_->engine().read_text(id, from, r.between(1, 100'000), [this, id, from, life](Result<TextRead> read) {
     PartitionModel* q = find(id);
     if (machine_->life() != life || !machine_->has_power() || !q) return;
+    if (!read && read.error().code == Errc::kOutOfRange && is_deleted(id, from)) return;
     if (!read && !may_fail(read.error())) return fail("read_text: " + read.error().message());
     if (!read) return;
     std::string text;
@@ -273,13 +315,14 @@ void Simulation::fetch(SeededRandom& r) {
   if (!p) return;
   auto ends = machine_->engine().ends(p->id);
   if (!ends) return;
-  check(p->check_ends(*ends));
+  check_ends(*p, *ends);
   Offset from = ends->log_start + static_cast<int64_t>(r.below(static_cast<uint64_t>(ends->durable_end - ends->log_start) + 1));
   uint64_t life = machine_->life();
   PartitionId id = p->id;
   machine_->engine().fetch(id, from, r.between(1, 100'000), [this, id, from, life](Result<Fetched> fetched) {
     PartitionModel* q = find(id);
     if (machine_->life() != life || !machine_->has_power() || !q) return;
+    if (!fetched && fetched.error().code == Errc::kOutOfRange && is_deleted(id, from)) return;
     if (!fetched && !may_fail(fetched.error())) return fail("fetch: " + fetched.error().message());
     if (!fetched) return;
     std::vector<std::byte> bytes;
@@ -296,7 +339,7 @@ void Simulation::fetch(SeededRandom& r) {
 bool Simulation::read_all(PartitionModel& p, SeededRandom& r) {
   auto ends = machine_->engine().ends(p.id);
   if (!ends) return false;
-  check(p.check_ends(*ends));
+  check_ends(p, *ends);
   TextPosition at = ends->text_start;
   int failures = 0;
   while (at < ends->text_end && outcome_.failure.empty()) {
@@ -309,6 +352,10 @@ bool Simulation::read_all(PartitionModel& p, SeededRandom& r) {
       return false;
     }
     Result<TextRead>& read = **answer;
+    if (!read && read.error().code == Errc::kOutOfRange && is_deleted(p.id, at)) {
+      at = machine_->engine().ends(p.id)->text_start;
+      continue;
+    }
     if (!read && !may_fail(read.error())) fail(fmt::format("reading partition {} at {}: {}", p.id.v, at.v, read.error().message()));
     if (!read && ++failures > 3) return false;
     if (!read) continue;
@@ -336,6 +383,10 @@ bool Simulation::fetch_all(PartitionModel& p, SeededRandom& r) {
       return false;
     }
     Result<Fetched>& fetched = **answer;
+    if (!fetched && fetched.error().code == Errc::kOutOfRange && is_deleted(p.id, at)) {
+      at = machine_->engine().ends(p.id)->log_start;
+      continue;
+    }
     if (!fetched && !may_fail(fetched.error())) fail(fmt::format("fetching partition {} at {}: {}", p.id.v, at.v, fetched.error().message()));
     if (!fetched && ++failures > 3) return false;
     if (!fetched) continue;
@@ -370,7 +421,7 @@ void Simulation::on_durable(std::span<const PartitionId> partitions) {
   for (PartitionId id : partitions) {
     PartitionModel* p = find(id);
     auto ends = machine_->engine().ends(id);
-    if (p && ends) check(p->check_ends(*ends));
+    if (p && ends) check_ends(*p, *ends);
   }
 }
 

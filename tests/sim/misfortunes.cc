@@ -39,7 +39,10 @@ void Simulation::restart() {
   if (!poisoned && !poisoned_ && !disk_failed_) durable_floor_ = next_order_ - 1;
   if (stopped && !poisoned_) {
     stored_floor_ = durable_floor_;
-    for (Topic& t : topics_) t.state.is_stored();
+    for (Topic& t : topics_) {
+      t.state.is_stored();
+      for (PartitionModel& p : t.partitions) p.start_is_stored();
+    }
     for (Group& g : groups_) g.state.is_stored();
   }
   open();
@@ -219,6 +222,8 @@ void Simulation::after_open() {
   check_catalog(lost || damaged_);
   if (lost || damaged_) producers_.clear();  // more than their last batch may be gone
   cut_all(floor, lost || damaged_);
+  if (!outcome_.failure.empty()) return;
+  accept_starts(lost || damaged_, damaged_ || lists_lag_);
   check(bucket_check_.take_failure());
   if (!lists_lag_ && !damaged_) check(bucket_check_.check_references());
   SeededRandom r(random_.next());
@@ -233,7 +238,7 @@ void Simulation::cut_all(uint64_t floor, bool lost) {
       PartitionModel::Cut cut;
       auto ends = machine_->engine().ends(p.id);
       if (!ends) return fail(fmt::format("partition {} is gone", p.id.v));
-      if (Verdict v = p.cut_at(*ends, cut); !v.empty()) return fail(v);
+      if (Verdict v = p.cut_at(*ends, lost, cut); !v.empty()) return fail(v);
       if (cut.lost_from < p.durable_seen && !lost)
         return fail(fmt::format("partition {} ends at {} after a restart; its durable end had been seen at {}", p.id.v,
                                 cut.lost_from.v, p.durable_seen.v));

@@ -28,6 +28,7 @@ constexpr Known kKnown[kKinds] = {
     {"clock_jump", 4},    {"late_put", 6},       {"disk_fault", 8},    {"power_cut", 10},     {"power_cut_soon", 12},
     {"kill", 8},          {"kill_then_cut", 8},  {"turn_over", 2},     {"restart", 5},        {"lose_disk", 2},
     {"second_writer", 3}, {"start_together", 3}, {"rot", 0},           {"lie", 0},
+    {"delete_records", 14}, {"read_deleted", 8}, {"find_timestamp", 25}, {"set_retention", 5}, {"quiet_time", 4},
 };
 
 }  // namespace

@@ -47,8 +47,13 @@ enum class Kind : uint8_t {
   start_together,  ///< of this machine and another one, on the same bucket
   rot,             ///< the last operation: bits flip, and nothing wrong may be served
   lie,             ///< the last operation: syncs lie, then the power goes
+  delete_records,
+  read_deleted,    ///< what is before the log start
+  find_timestamp,
+  set_retention,   ///< retention.ms and retention.bytes of a topic, or none
+  quiet_time,      ///< of hours
 };
-inline constexpr size_t kKinds = 36;
+inline constexpr size_t kKinds = 41;
 std::string_view name_of(Kind kind);
 
 struct Step {

@@ -76,6 +76,7 @@ void Simulation::note(std::string_view what) {
 void Simulation::perform(const Step& step) {
   SeededRandom r(step.seed);
   note(name_of(step.kind));
+  latest_wall_ = latest_wall();
   if (poisoned_ && r.percent(10)) r.coin() ? restart() : end(r.coin() ? End::killed : End::power_cut);
   switch (step.kind) {
     case Kind::append_text: append_text(r); break;
@@ -119,6 +120,11 @@ void Simulation::perform(const Step& step) {
     case Kind::start_together: start_together(r); break;
     case Kind::rot: rot(r); break;
     case Kind::lie: lie(r); break;
+    case Kind::delete_records: delete_records(r); break;
+    case Kind::read_deleted: read_deleted(r); break;
+    case Kind::find_timestamp: find_timestamp(r); break;
+    case Kind::set_retention: set_retention(r); break;
+    case Kind::quiet_time: quiet_time(std::chrono::minutes(r.between(1, 600))); break;
   }
   if (!over_) drive(r.below(4) == 0 ? r.below(40) : r.below(4));
 }
@@ -182,6 +188,7 @@ void Simulation::finish() {
   lose_disk(r);
   verify(r);
   check(bucket_check_.check_references());
+  if (outcome_.failure.empty()) check_retention(r);
 }
 
 }  // namespace topicfs::sim

@@ -4,7 +4,8 @@
 // The oracle. While the engine runs: an append gets the place that the order of the calls gives it; what is read at a
 // place is what was appended there; durable ends do not go back. After each restart: the log was cut at one point, in
 // all partitions the same, behind everything that was acknowledged; appends are there whole or not at all; both doors
-// show the same; the catalog and the groups are as acknowledged. Of the bucket: bucket_check.h. When every fault is
+// show the same; the catalog and the groups are as acknowledged. A log start moves only where somebody asked for it or
+// retention lets it, never back, and what is before it cannot be read; offsets and text positions stay. Of the bucket: bucket_check.h. When every fault is
 // over, the engine works. Where a disk has lied or lost bits, it may refuse, but never shows a wrong byte.
 #pragma once
 
@@ -42,6 +43,7 @@ class Simulation final : private EngineListener {
     Uuid id;
     std::vector<PartitionModel> partitions;
     bool busy = false;  ///< a change of it is under way
+    std::vector<ModelLimits> limits{{}};  ///< on what it keeps: the last two, one of which may be in doubt
     bool is_there() const { return state.now() != "none" && !id.is_nil(); }
   };
   struct Group {
@@ -91,13 +93,16 @@ class Simulation final : private EngineListener {
   void append_idempotent(SeededRandom& r);
   void send_idempotent(PartitionModel& partition, SeededRandom& r);
   void burst(SeededRandom& r);
-  static ModelAppend random_batch(SeededRandom& r, uint64_t order, const Producer* producer);
+  ModelAppend random_batch(SeededRandom& r, uint64_t order, const Producer* producer);
+  void stamp(PartitionId id, ModelAppend& a);
   void on_append(PartitionId id, uint64_t order, Ack ack, Result<Appended> result);
   void sync(SeededRandom& r);
   void cancel(SeededRandom& r);
   void read_text(SeededRandom& r);
   void fetch(SeededRandom& r);
   bool may_fail(const Error& error);
+  bool is_deleted(PartitionId id, TextPosition at);
+  bool is_deleted(PartitionId id, Offset at);
   bool read_all(PartitionModel& p, SeededRandom& r);
   bool fetch_all(PartitionModel& p, SeededRandom& r);
   void verify(SeededRandom& r);
@@ -118,6 +123,18 @@ class Simulation final : private EngineListener {
   std::string describe(const std::string& group);
   void check_catalog(bool lost);
   bool is_in_doubt(const Error& error);
+
+  // log_starts.cc
+  void delete_records(SeededRandom& r);
+  void read_deleted(SeededRandom& r);
+  void find_timestamp(SeededRandom& r);
+  void set_retention(SeededRandom& r);
+  void change_retention(Topic& t, std::map<std::string, std::optional<std::string>> changes);
+  void quiet_time(MonotonicTime duration);
+  void check_ends(PartitionModel& p, const PartitionEnds& ends);
+  int64_t latest_wall();
+  void on_trimmed(PartitionId id) override;
+  void check_retention(SeededRandom& r);
 
   // misfortunes.cc
   void end(End how);
@@ -142,6 +159,7 @@ class Simulation final : private EngineListener {
   void rot(SeededRandom& r);
   void lie(SeededRandom& r);
   void cut_all(uint64_t floor, bool lost);
+  void accept_starts(bool lost, bool may_be_older);
   void calm();
 
   const uint64_t seed_;
@@ -170,6 +188,7 @@ class Simulation final : private EngineListener {
   std::map<int64_t, int64_t> producer_ids_;  ///< ranges given
   std::map<PartitionId, Producer> producers_;
   int64_t next_producer_ = 1'000'000'000'000;  ///< far from those that are given
+  int64_t latest_wall_ = 0;      ///< that any machine's clock has shown
   Weather weather_;
   std::vector<ArmedFault> armed_;
   bool disk_failed_ = false;     ///< in this life of the process, or before it opened

@@ -25,19 +25,19 @@ void PartitionModel::remove(uint64_t order) {
 }
 
 Offset PartitionModel::end() const {
-  Offset o = base_;
+  Offset o;
   for (const ModelAppend& a : appends_) o += a.records();
   return o;
 }
 
 TextPosition PartitionModel::text_end() const {
-  TextPosition t = text_base_;
+  TextPosition t;
   for (const ModelAppend& a : appends_) t += static_cast<int64_t>(a.text.size());
   return t;
 }
 
 Offset PartitionModel::placed_end() const {
-  Offset o = base_, placed = base_;
+  Offset o, placed;
   for (const ModelAppend& a : appends_) {
     o += a.records();
     if (a.placed) placed = o;
@@ -47,7 +47,7 @@ Offset PartitionModel::placed_end() const {
 
 /// The append that holds `offset`, or the end.
 PartitionModel::Cursor PartitionModel::at(Offset offset) const {
-  Cursor c{0, base_, text_base_};
+  Cursor c{0, {}, {}};
   while (c.append < appends_.size() && c.base + appends_[c.append].records() <= offset) {
     c.base += appends_[c.append].records();
     c.text += static_cast<int64_t>(appends_[c.append].text.size());
@@ -66,8 +66,8 @@ bool PartitionModel::text_at(Offset offset, TextPosition& text) const {
 }
 
 Verdict PartitionModel::check_answer(uint64_t order, const Appended& value) {
-  Offset offset = base_;
-  TextPosition text = text_base_;
+  Offset offset;
+  TextPosition text;
   for (ModelAppend& a : appends_) {
     text += static_cast<int64_t>(a.text.size());
     if (a.order != order) {
@@ -86,7 +86,7 @@ Verdict PartitionModel::check_answer(uint64_t order, const Appended& value) {
 }
 
 Verdict PartitionModel::check_repeated(uint64_t order, const Appended& value) {
-  Offset offset = base_;
+  Offset offset;
   for (const ModelAppend& a : appends_) {
     if (a.order == order && offset == value.base_offset) return {};
     if (a.order == order)
@@ -114,7 +114,7 @@ Verdict PartitionModel::check_ends(const PartitionEnds& ends) {
 }
 
 Verdict PartitionModel::check_text(TextPosition from, std::string_view bytes) {
-  TextPosition at = text_base_;
+  TextPosition at;
   for (const ModelAppend& a : appends_) {
     if (bytes.empty()) return {};
     auto skip = static_cast<uint64_t>(std::max<int64_t>(0, from - at));
@@ -145,8 +145,7 @@ Verdict PartitionModel::check_batches(Offset from, ByteSpan bytes, Offset& end) 
       return fmt::format("partition {}: the batch {}..{} came where {} was expected", id.v, header->base_offset.v,
                          header->next_offset().v, end.v);
     Cursor c = at(header->base_offset);
-    if (header->base_offset >= base_)
-      if (Verdict v = check_batch(c, batch); !v.empty()) return v;
+    if (Verdict v = check_batch(c, batch); !v.empty()) return v;
     end = header->next_offset();
     bytes = bytes.subspan(batch.bytes.size());
   }
@@ -187,40 +186,130 @@ Verdict PartitionModel::check_batch(Cursor& c, const BatchOnWire& batch) {
   return {};
 }
 
-Verdict PartitionModel::cut_at(const PartitionEnds& ends, Cut& cut) {
+Verdict PartitionModel::cut_at(const PartitionEnds& ends, bool lost, Cut& cut) {
   if (ends.durable_end != ends.visible_end)
     return fmt::format("partition {}: after recovery the durable end is {}, the visible {}", id.v, ends.durable_end.v,
                        ends.visible_end.v);
-  Offset offset = base_;
-  TextPosition text = text_base_;
+  Offset offset;
+  TextPosition text;
   size_t kept = 0;
   while (kept < appends_.size() && offset < ends.visible_end) {
-    offset += appends_[kept].records();
-    text += static_cast<int64_t>(appends_[kept].text.size());
-    cut.last_kept = appends_[kept++].order;
+    ModelAppend& a = appends_[kept];
+    if (lost && ends.visible_end == ends.log_start && offset + a.records() > ends.log_start) break;
+    offset += a.records();
+    text += static_cast<int64_t>(a.text.size());
+    if (!lost || offset > ends.log_start) cut.last_kept = a.order;
+    kept++;
+  }
+  auto first_lost = std::find_if(appends_.begin() + static_cast<ptrdiff_t>(kept), appends_.end(), [](const ModelAppend& a) { return a.placed; });
+  if (first_lost != appends_.end()) cut.first_lost = first_lost->order;
+  if (offset < ends.visible_end && kept < appends_.size()) {  // what is deleted of an append of which the rest is lost
+    ModelAppend& a = appends_[kept++];
+    a.line_ends.resize(static_cast<size_t>(ends.visible_end - offset));
+    a.text.resize(a.line_ends.back());
+    offset += a.records();
+    text += static_cast<int64_t>(a.text.size());
   }
   if (offset != ends.visible_end || text != ends.text_end)
     return fmt::format("partition {}: after recovery it ends at offset {}, position {}; the append that this cuts ends at "
                        "{}, {}", id.v, ends.visible_end.v, ends.text_end.v, offset.v, text.v);
-  for (size_t i = kept; i < appends_.size(); i++)
-    if (appends_[i].placed) {
-      cut.first_lost = appends_[i].order;
-      break;
-    }
   cut.lost_from = offset;
   appends_.resize(kept);
   for (ModelAppend& a : appends_) a.placed = true;
   return {};
 }
 
-Verdict PartitionModel::trim_to(Offset log_start, TextPosition text_start) {
+// ---- the log start
+
+Verdict PartitionModel::check_start(const PartitionEnds& ends, std::span<const ModelLimits> limits, int64_t now) {
   TextPosition text;
-  if (log_start < base_ || !text_at(log_start, text) || text != text_start)
-    return fmt::format("partition {}: the log start moved from {} to {}, text {}", id.v, base_.v, log_start.v, text_start.v);
-  while (!appends_.empty() && base_ + appends_.front().records() <= log_start) {
-    base_ += appends_.front().records();
-    text_base_ += static_cast<int64_t>(appends_.front().text.size());
-    appends_.pop_front();
+  if (ends.log_start < start_)
+    return fmt::format("partition {}: the log start went back from {} to {}", id.v, start_.v, ends.log_start.v);
+  if (!text_at(ends.log_start, text) || text != ends.text_start)
+    return fmt::format("partition {}: the log starts at offset {}, which has text position {}, not {}", id.v,
+                       ends.log_start.v, text.v, ends.text_start.v);
+  if (ends.log_start == start_) return {};
+  if (!is_explained(ends.log_start, limits, now)) {
+    std::string what = fmt::format("partition {}: the log start moved from {} to {} at {}, and nobody asked for it; limits",
+                                   id.v, start_.v, ends.log_start.v, now);
+    for (const ModelLimits& l : limits) what += fmt::format(" {} ms {} bytes,", l.milliseconds, l.bytes);
+    Cursor last = at(ends.log_start - 1);
+    return what + fmt::format(" the last record is of {}", appends_[last.append].time_of(static_cast<size_t>(ends.log_start - last.base - 1)));
+  }
+  start_ = ends.log_start;
+  starts_.insert(start_);
+  return {};
+}
+
+Verdict PartitionModel::accept_start(const PartitionEnds& ends, bool lost, Offset least, std::span<const ModelLimits> limits,
+                                     int64_t now) {
+  Offset found = ends.log_start, before = start_;
+  bool known = found == start_ || is_explained(found, limits, now) || (lost && (found == Offset(0) || starts_.contains(found)));
+  if (found < (lost ? least : start_) || !known)
+    return fmt::format("partition {}: after a restart its log starts at {}; it was {}, {} of that in the store", id.v, found.v,
+                       before.v, stored_start_.v);
+  starts_.insert(start_);
+  starts_.insert(found);
+  start_ = found;
+  asked_.clear();
+  return check_start(ends, limits, now);
+}
+
+bool PartitionModel::is_explained(Offset start, std::span<const ModelLimits> limits, int64_t now) const {
+  return asked_.contains(start) ||
+         std::any_of(limits.begin(), limits.end(), [&](const ModelLimits& l) { return is_outlived(start, l, now); });
+}
+
+/// Whether `limits` let the log start move to `start`: each unit before it is too old, or what is left behind it is too
+/// much. Units are batches, or more.
+bool PartitionModel::is_outlived(Offset start, const ModelLimits& limits, int64_t now) const {
+  Offset base;
+  bool all_too_old = limits.milliseconds >= 0;
+  int64_t behind = 0;  // bytes from the newest append before `start` on that is too young
+  for (const ModelAppend& a : appends_) {
+    if (base < start && base + a.records() > start && !a.batch.empty()) return false;
+    for (size_t i = 0; i < a.line_ends.size(); i++) {
+      Offset offset = base + static_cast<int64_t>(i);
+      int64_t time = a.time_of(i);
+      bool too_old = limits.milliseconds >= 0 && (time == ModelAppend::kUnknownTime || now - time > limits.milliseconds);
+      if (offset < start_ || offset >= start || too_old) continue;
+      all_too_old = false;
+      behind = 0;
+      break;
+    }
+    behind += a.stored_bytes_max();
+    base += a.records();
+  }
+  return all_too_old || (limits.bytes >= 0 && behind >= limits.bytes);
+}
+
+// ---- timestamps
+
+int64_t PartitionModel::some_time(uint64_t n) const {
+  if (appends_.empty()) return ModelAppend::kUnknownTime;
+  const ModelAppend& a = appends_[n % appends_.size()];
+  return a.time_of(n % a.line_ends.size());
+}
+
+Verdict PartitionModel::check_timestamp(int64_t timestamp, const TimestampedOffset& found, const PartitionEnds& ends,
+                                        Offset durable_then) const {
+  const bool latest = timestamp == Engine::kMaxTimestamp, none = found.offset.v < 0;
+  auto wrong = [&](const std::string& why) {
+    return fmt::format("partition {}: the search for timestamp {} found offset {} of {}: {}", id.v, timestamp, found.offset.v,
+                       found.timestamp, why);
+  };
+  if (!none && found.offset >= ends.durable_end) return wrong("it is not durable");
+  if (!none && !latest && found.timestamp < timestamp) return wrong("it is older");
+  Offset offset;
+  for (const ModelAppend& a : appends_) {
+    for (size_t i = 0; i < a.line_ends.size(); i++, offset += 1) {
+      int64_t time = a.time_of(i);
+      if (time == ModelAppend::kUnknownTime || offset < ends.log_start) continue;
+      if (offset == found.offset && time != found.timestamp) return wrong(fmt::format("its timestamp is {}", time));
+      bool fits = latest ? none || time > found.timestamp || (time == found.timestamp && offset < found.offset)
+                         : time >= timestamp && (none || offset < found.offset);
+      if (fits && offset < durable_then) return wrong(fmt::format("offset {} has {}", offset.v, time));
+    }
   }
   return {};
 }

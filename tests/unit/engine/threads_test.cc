@@ -190,7 +190,7 @@ TEST_CASE("writers, readers and offloads at once lose and tear nothing, and a re
     REQUIRE(t);
     for (auto& model : models) {
       sim::PartitionModel::Cut cut;
-      CHECK(model.cut_at(*e.engine->ends(model.id), cut) == "");
+      CHECK(model.cut_at(*e.engine->ends(model.id), false, cut) == "");
       CHECK(cut.first_lost == UINT64_MAX);
       check_views(e, model);
     }
