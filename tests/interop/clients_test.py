@@ -115,5 +115,15 @@ def case_javascript_platformatic(place):
     javascript(place, "platformatic", ["none", "gzip", "snappy", "lz4"])
 
 
+def case_c_librdkafka(place):
+    program = fetched_clients.compiled("gcc", ["-std=gnu11"], "rdkafka.c", "rdkafka", place.daemon.data_dir.parent)
+    does_it_all(place, "c", [program], CODECS, idempotent=True)
+
+
+def case_cpp_librdkafka(place):
+    program = fetched_clients.compiled("g++", ["-std=c++20"], "rdkafkacpp.cc", "rdkafka++", place.daemon.data_dir.parent)
+    does_it_all(place, "cpp", [program], CODECS, idempotent=True)
+
+
 if __name__ == "__main__":
     main({name[5:]: f for name, f in globals().items() if name.startswith("case_")})

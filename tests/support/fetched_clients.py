@@ -71,6 +71,16 @@ def python_modules():
     return str(directory)
 
 
+def compiled(compiler, flags, source, library, directory):
+    """A program of tests/interop/c with a library of Debian's."""
+    need_programs(compiler)
+    if not pathlib.Path("/usr/include/librdkafka/rdkafka.h").exists():
+        missing("librdkafka-dev")
+    program = directory / source.replace(".", "-")
+    build([compiler, *flags, "-o", program, CLIENTS / "c" / source, f"-l{library}"])
+    return str(program)
+
+
 def node_modules():
     """The directory of what tests/interop/js/package-lock.json names, for NODE_PATH."""
     need_programs("node", "npm")
