@@ -19,8 +19,9 @@ enum class PlantedBug {
   answer_duplicate_early,       ///< a batch that comes again is answered before its original is durable
   delete_before_upload,         ///< an object goes before the bucket has a checkpoint that does not name it
   free_before_checkpoint,       ///< segments are freed though the checkpoint that makes them superfluous was not written
+  leave_orphans,                ///< what a crash left in the bucket stays there
 };
-inline constexpr int kPlantedBugs = 14;  ///< with none
+inline constexpr int kPlantedBugs = 15;  ///< with none
 
 #ifdef TOPICFS_PLANTED_BUGS
 inline PlantedBug planted_bug = PlantedBug::none;

@@ -134,7 +134,7 @@ void Collector::doom_objects(const std::vector<ListedObject>& listed) {
   size_t beyond = 0;
   for (const ListedObject& o : listed) {
     auto name = parse_key(o.key, kObjectPrefix);
-    if (!name || name->epoch >= epoch_ || parts_.objects.contains(o.key)) continue;
+    if (!name || name->epoch >= epoch_ || parts_.objects.contains(o.key) || planted(PlantedBug::leave_orphans)) continue;
     if (*name > newest_) beyond++;
     orphans.push_back({o.key, o.size, true, std::nullopt});
   }

@@ -2,6 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <set>
+
+#include "engine/checkpointer.h"
 #include "metadata/checkpoint.h"
 #include "metadata/store_keys.h"
 #include "object/block_reader.h"
@@ -9,6 +13,8 @@
 
 namespace topicfs::sim {
 namespace {
+
+constexpr size_t kMostWaiting = 64 + 64;  // before they are worth a checkpoint, and since it
 
 /// A packed object, from its first byte to its last.
 Verdict check_object(const std::string& key, ByteSpan bytes) {
@@ -34,6 +40,15 @@ Verdict check_object(const std::string& key, ByteSpan bytes) {
     }
   }
   return {};
+}
+
+/// Of a whole object.
+bool is_control_only(ByteSpan bytes) {
+  auto trailer = Trailer::parse(bytes.last(kTrailerBytes), bytes.size());
+  if (!trailer) return false;
+  auto footer = Footer::parse(bytes.subspan(trailer->footer_position, trailer->footer_size), *trailer);
+  return footer && std::all_of(footer->partitions.begin(), footer->partitions.end(),
+                               [](const PartitionName& p) { return p.id == kControlPartition; });
 }
 
 Result<Checkpoint> newest_checkpoint(MemoryBucket& bucket) REQUIRES(bucket.mutex) {
@@ -88,6 +103,25 @@ Verdict BucketCheck::check_references() {
     if (bytes.size() != o.size_bytes || !trailer || trailer->footer_crc != o.footer_crc)
       return fmt::format("the object {} is not the one that the newest checkpoint names", o.key);
   }
+  return {};
+}
+
+Verdict BucketCheck::check_collected() {
+  MutexLock l(bucket_.mutex);
+  auto newest = newest_checkpoint(bucket_);
+  if (!newest) return newest.error().code == Errc::kNotFound ? Verdict() : newest.error().message();
+  std::set<std::string> named;
+  for (const StoredObject& o : newest->objects) named.insert(o.key);
+  size_t waiting = 0, checkpoints = 0;
+  for (const auto& [key, bytes] : bucket_.objects) {
+    checkpoints += key.starts_with(kCheckpointPrefix);
+    auto name = parse_key(key, kObjectPrefix);
+    if (!name || named.contains(key)) continue;
+    if (name->epoch == newest->epoch && (name->sequence > newest->sequence || is_control_only(*bytes))) waiting++;
+    else return fmt::format("the object {} is left over: the newest checkpoint, of epoch {}, does not name it", key, newest->epoch);
+  }
+  if (waiting > kMostWaiting) return fmt::format("{} objects without data wait to be deleted", waiting);
+  if (checkpoints > kKeptCheckpoints + 1) return fmt::format("{} checkpoints are left over", checkpoints);
   return {};
 }
 

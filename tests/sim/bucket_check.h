@@ -1,6 +1,6 @@
 // BucketCheck: what must hold of a bucket, whoever writes to it: no key is used twice for different bytes; every
 // packed object is whole, its footer agrees with its blocks and those with their batches; what the newest checkpoint
-// names is there; nothing is deleted that it names.
+// names is there; nothing is deleted that it names; in the end nothing is left that nobody needs.
 #pragma once
 
 #include <map>
@@ -21,6 +21,9 @@ class BucketCheck {
   Verdict take_failure() { return std::move(failure_); }
   /// Every object that the newest checkpoint names is there, as it names it.
   Verdict check_references();
+  /// After a quiet time with a store that works: each object is one that the newest checkpoint names, or newer, or holds no
+  /// data and waits for others like it; and there are no more checkpoints than are kept.
+  Verdict check_collected();
   uint64_t objects() const { return objects_; }
 
  private:

@@ -179,10 +179,16 @@ void Simulation::quiet_time(MonotonicTime duration) {
 
 /// Every fault is over: what is too old goes, and what lives nowhere is not stored.
 void Simulation::check_retention(SeededRandom& r) {
+  create_topic(r);  // so that something is stored, and this epoch announces itself
+  quiet_time(std::chrono::hours(1));
+  append_text(r);
+  quiet_time(std::chrono::hours(1));
+  if (!was_taken_over_ && outcome_.failure.empty() && pick(r)) check(bucket_check_.check_collected());
   for (Topic& t : topics_)
     if (t.is_there() && !t.busy) change_retention(t, {{"retention.ms", "1000"}, {"retention.bytes", std::nullopt}});
   quiet_time(std::chrono::hours(12));
   if (!outcome_.failure.empty()) return;
+  if (!was_taken_over_) check(bucket_check_.check_collected());
   // A record may have been stamped by a clock that was ahead of this one.
   bool all_outlived = latest_wall() < machine_->executor().wall_now().count() + 1000;
   for (Topic& t : topics_) {
@@ -197,6 +203,8 @@ void Simulation::check_retention(SeededRandom& r) {
     }
   }
   verify(r);
+  // What another machine has left there is left alone.
+  if (outcome_.failure.empty() && !was_taken_over_) check(bucket_check_.check_collected());
 }
 
 }  // namespace topicfs::sim

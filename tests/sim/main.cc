@@ -173,7 +173,7 @@ int run_found(const Options& o) {
 constexpr const char* kPlantedNames[kPlantedBugs] = {
     "none", "acknowledge_before_sync", "skip_epoch_check", "ignore_chain", "continue_in_found_segment",
     "publish_before_second_sync", "reuse_key", "go_on_after_failed_sync", "order_by_wake_up", "no_directory_sync",
-    "fetch_not_durable", "answer_duplicate_early", "delete_before_upload", "free_before_checkpoint"};
+    "fetch_not_durable", "answer_duplicate_early", "delete_before_upload", "free_before_checkpoint", "leave_orphans"};
 
 /// Each bug in turn, until a seed finds it; at most `runs` seeds.
 int run_planted(const Options& o) {
