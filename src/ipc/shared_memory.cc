@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "base/shared_mapping.h"
+
 namespace topicfs::ipc {
 
 Result<SharedMemory> SharedMemory::create(const char* name, size_t size, Writers writers) {
@@ -16,7 +18,7 @@ Result<SharedMemory> SharedMemory::create(const char* name, size_t size, Writers
   if (!fd) return fail_errno("cannot make memory to share with the gateway", errno);
   if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
     return fail_errno("cannot size memory to share with the gateway", errno);
-  void* base = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  void* base = map_shared(fd.get(), size, PROT_READ | PROT_WRITE);
   if (base == MAP_FAILED) return fail_errno("cannot map memory to share with the gateway", errno);
   SharedMemory memory(std::move(fd), {static_cast<std::byte*>(base), size});
   // Our own mapping is older than the seal, and stays writable.
@@ -32,7 +34,7 @@ Result<SharedMemory> SharedMemory::map(UniqueFd fd, size_t size, Access access) 
   if (static_cast<uint64_t>(status.st_size) < size || size == 0 || !(::fcntl(fd.get(), F_GET_SEALS) & F_SEAL_SHRINK))
     return fail(Errc::kInvalidArgument, "the daemon sent memory that is too small or may shrink");
   int protection = access == Access::read ? PROT_READ : PROT_READ | PROT_WRITE;
-  void* base = ::mmap(nullptr, size, protection, MAP_SHARED, fd.get(), 0);
+  void* base = map_shared(fd.get(), size, protection);
   if (base == MAP_FAILED) return fail_errno("cannot map the daemon's memory", errno);
   return SharedMemory(std::move(fd), {static_cast<std::byte*>(base), size});
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "base/shared_mapping.h"
 
 namespace topicfs {
 
@@ -27,9 +28,8 @@ Result<std::unique_ptr<ChunkPool>> ChunkPool::create(uint64_t size_bytes, uint32
   uint64_t total = chunks * chunk_bytes;
   if (::ftruncate(fd.get(), static_cast<off_t>(total)) != 0) return fail_errno("cannot size the pool", errno);
   if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) return fail_errno("cannot seal the pool", errno);
-  void* base = ::mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  void* base = map_shared(fd.get(), total, PROT_READ | PROT_WRITE);
   if (base == MAP_FAILED) return fail_errno("cannot map the pool", errno);
-  ::madvise(base, total, MADV_HUGEPAGE);
   return std::unique_ptr<ChunkPool>(
       new ChunkPool(std::move(fd), static_cast<std::byte*>(base), chunk_bytes, static_cast<uint32_t>(chunks)));
 }
@@ -76,8 +76,8 @@ void ChunkPool::tell_when_free() {
   notice_wanted_ = true;
 }
 
-bool ChunkPool::populate(ChunkId chunk) {
-  return ::madvise(data(chunk), chunk_bytes_, MADV_POPULATE_WRITE) == 0;
+bool ChunkPool::populate(uint64_t at, uint64_t size) {
+  return populate_shared({base_ + at, std::min(size, size_bytes() - at)});
 }
 
 uint32_t ChunkPool::free_chunks() const {

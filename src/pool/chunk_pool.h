@@ -50,9 +50,9 @@ class ChunkPool {
   uint32_t chunks() const { return chunks_; }
   uint32_t free_chunks() const;
 
-  /// Gets the memory of a chunk from the kernel before it is touched; its content stays, whoever holds it. False if
-  /// the kernel refuses.
-  bool populate(ChunkId chunk);
+  /// Gets `size` bytes of the memory, or as many as there are from byte `at`, from the kernel before they are touched;
+  /// their content stays, whoever holds it. False if the kernel refuses.
+  bool populate(uint64_t at, uint64_t size);
 
   /// For sharing with another process: the mapping's base and its memfd.
   std::byte* base() { return base_; }

@@ -13,7 +13,7 @@ class PoolWarmer {
  public:
   /// Starts at once, in a thread of its own. `pool` outlives this.
   explicit PoolWarmer(ChunkPool& pool);
-  /// Stops within a chunk's time.
+  /// Stops within a few milliseconds.
   ~PoolWarmer() = default;
 
  private:
