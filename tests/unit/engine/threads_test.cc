@@ -1,22 +1,18 @@
 // The engine with its real threads, files and clock, for the thread sanitizer: what single-threaded tests cannot see.
 // The oracle is the simulation's: every answer gives an append its place, and what is read there must be its bytes.
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
-#include <future>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "base/random.h"
-#include "base/thread_executor.h"
-#include "engine/local_engine.h"
-#include "io/posix_file_system.h"
 #include "object/dir/dir_store.h"
 #include "support/partition_model.h"
+#include "support/real_engine.h"
+#include "support/temporary_directory.h"
 
 using namespace topicfs;
 
@@ -24,78 +20,52 @@ namespace {
 
 constexpr int kWriters = 4, kPartitions = 4, kLines = 300;
 
-struct RealEngine {
-  std::string directory;
-  std::unique_ptr<FileSystem> files;
-  std::unique_ptr<ThreadExecutor> executor;
-  std::unique_ptr<LogDevice> device;
-  std::unique_ptr<ObjectStore> store;
-  std::unique_ptr<LocalEngine> engine;
+EngineOptions options_in(const std::string& directory) {
+  EngineOptions o;
+  o.data_dir = directory + "/data";
+  o.wal_segment_bytes = 1 << 20;
+  o.wal_max_bytes = 16 << 20;
+  o.pool_bytes = 2 << 20;
+  o.object_bytes = 512 << 10;
+  return o;
+}
 
-  explicit RealEngine(std::string where) : directory(std::move(where)) {
-    files = make_posix_file_system();
-    executor = std::make_unique<ThreadExecutor>("test", system_clock());
-    device = make_threaded_log_device(2);
-    auto opened_store = DirStore::open(directory + "/store");
-    REQUIRE(opened_store);
-    store = std::move(*opened_store);
-    EngineOptions o;
-    o.data_dir = directory + "/data";
-    o.wal_segment_bytes = 1 << 20;
-    o.wal_max_bytes = 16 << 20;
-    o.pool_bytes = 2 << 20;
-    o.object_bytes = 512 << 10;
-    std::promise<Result<std::unique_ptr<LocalEngine>>> opened;
-    LocalEngine::open(o, {*files, *device, *store, *executor, system_clock(), system_random()},
-                      [&](Result<std::unique_ptr<LocalEngine>> r) { opened.set_value(std::move(r)); });
-    auto r = opened.get_future().get();
+std::unique_ptr<ObjectStore> store_in(const std::string& directory) {
+  auto opened = DirStore::open(directory + "/store");
+  REQUIRE(opened);
+  return std::move(*opened);
+}
+
+std::string read(RealEngine& e, PartitionId p) {
+  std::string all;
+  for (;;) {
+    auto r = RealEngine::wait_for<TextRead>(
+        [&](auto done) { e->read_text(p, TextPosition(static_cast<int64_t>(all.size())), 1 << 20, std::move(done)); });
     REQUIRE_MESSAGE(r, (r ? "" : r.error().message()));
-    engine = std::move(*r);
+    if (r->text.size == 0) return all;
+    for (ByteSpan piece : r->text.pieces) all += as_text(piece);
   }
-  ~RealEngine() {
-    std::promise<void> stopped;
-    engine->stop(system_clock().now() + std::chrono::seconds(20), [&](Result<void>) { stopped.set_value(); });
-    stopped.get_future().get();
-    engine->close();
-    device.reset();
-    store.reset();
-    executor.reset();
-    engine.reset();
-  }
-  std::string read(PartitionId p) {
-    std::string all;
-    for (;;) {
-      std::promise<Result<TextRead>> got;
-      engine->read_text(p, TextPosition(static_cast<int64_t>(all.size())), 1 << 20,
-                        [&](Result<TextRead> r) { got.set_value(std::move(r)); });
-      auto r = got.get_future().get();
-      REQUIRE_MESSAGE(r, (r ? "" : r.error().message()));
-      if (r->text.size == 0) return all;
-      for (ByteSpan piece : r->text.pieces) all += as_text(piece);
-    }
-  }
-  std::vector<std::byte> fetch(PartitionId p, Offset from) {
-    std::promise<Result<Fetched>> got;
-    engine->fetch(p, from, 1 << 20, [&](Result<Fetched> r) { got.set_value(std::move(r)); });
-    auto r = got.get_future().get();
-    REQUIRE_MESSAGE(r, (r ? "" : r.error().message()));
-    std::vector<std::byte> all;
-    for (ByteSpan piece : r->batches.pieces) all.insert(all.end(), piece.begin(), piece.end());
-    return all;
-  }
-};
+}
+
+std::vector<std::byte> fetch(RealEngine& e, PartitionId p, Offset from) {
+  auto r = RealEngine::wait_for<Fetched>([&](auto done) { e->fetch(p, from, 1 << 20, std::move(done)); });
+  REQUIRE_MESSAGE(r, (r ? "" : r.error().message()));
+  std::vector<std::byte> all;
+  for (ByteSpan piece : r->batches.pieces) all.insert(all.end(), piece.begin(), piece.end());
+  return all;
+}
 
 /// Both views of the partition are what the model says, to their ends.
 void check_views(RealEngine& e, sim::PartitionModel& model) {
-  auto ends = e.engine->ends(model.id);
+  auto ends = e->ends(model.id);
   REQUIRE(ends);
   CHECK(model.check_ends(*ends) == "");
   CHECK(ends->visible_end == model.end());
-  std::string text = e.read(model.id);
+  std::string text = read(e, model.id);
   CHECK(model.check_text(TextPosition(0), text) == "");
   CHECK(TextPosition(static_cast<int64_t>(text.size())) == model.text_end());
   for (Offset at(0); at < ends->durable_end;) {
-    auto batches = e.fetch(model.id, at);
+    auto batches = fetch(e, model.id, at);
     REQUIRE_FALSE(batches.empty());
     Offset end;
     REQUIRE(model.check_batches(at, batches, end) == "");
@@ -120,12 +90,11 @@ std::vector<Written> write_lines(RealEngine& e, const std::vector<PartitionId>& 
   for (int n = 0; n < kLines; n++) {
     std::string text = line(writer, n);
     ByteSpan piece = as_byte_span(text);
-    std::promise<Result<Appended>> done;
     Ack ack = n % 3 == 0 ? Ack::buffered : Ack::durable;
     auto partition = static_cast<size_t>(n % kPartitions);
-    e.engine->append_text(partitions[partition], {&piece, 1}, LastLine::complete, {ack, Wait::yes},
-                          [&](Result<Appended> r) { done.set_value(std::move(r)); });
-    auto answer = done.get_future().get();
+    auto answer = RealEngine::wait_for<Appended>([&](auto done) {
+      e->append_text(partitions[partition], {&piece, 1}, LastLine::complete, {ack, Wait::yes}, std::move(done));
+    });
     if (!answer) std::abort();
     written.push_back({partition, std::move(text), *answer});
   }
@@ -153,25 +122,16 @@ std::vector<sim::PartitionModel> model_of(const std::vector<PartitionId>& partit
 }  // namespace
 
 TEST_CASE("writers, readers and offloads at once lose and tear nothing, and a restart finds it all") {
-  char pattern[] = "/tmp/topicfs-threads-XXXXXX";
-  std::string directory = ::mkdtemp(pattern);
+  TemporaryDirectory directory;
   std::vector<sim::PartitionModel> models;
   {
-    RealEngine e(directory);
-    NewTopic topic;
-    topic.name = "t";
-    topic.partitions = kPartitions;
-    std::promise<Result<TopicPtr>> made;
-    e.engine->create_topic(topic, [&](Result<TopicPtr> r) { made.set_value(std::move(r)); });
-    auto created = made.get_future().get();
-    REQUIRE(created);
-    std::vector<PartitionId> partitions;
-    for (const auto& p : (*created)->partitions) partitions.push_back(p.id);
+    RealEngine e(options_in(directory.path()), store_in(directory.path()));
+    std::vector<PartitionId> partitions = e.make_topic("t", kPartitions);
     std::atomic<bool> writing{true};
     std::thread reader([&] {
       while (writing)
         for (PartitionId p : partitions)
-          if (std::string text = e.read(p); !text.empty() && text.find('\0') != std::string::npos) std::abort();
+          if (std::string text = read(e, p); !text.empty() && text.find('\0') != std::string::npos) std::abort();
     });
     std::vector<Written> written[kWriters], all;
     std::vector<std::thread> writers;
@@ -185,15 +145,14 @@ TEST_CASE("writers, readers and offloads at once lose and tear nothing, and a re
     for (auto& model : models) check_views(e, model);
   }
   {
-    RealEngine e(directory);
-    TopicPtr t = e.engine->find_topic("t");
+    RealEngine e(options_in(directory.path()), store_in(directory.path()));
+    TopicPtr t = e->find_topic("t");
     REQUIRE(t);
     for (auto& model : models) {
       sim::PartitionModel::Cut cut;
-      CHECK(model.cut_at(*e.engine->ends(model.id), false, cut) == "");
+      CHECK(model.cut_at(*e->ends(model.id), false, cut) == "");
       CHECK(cut.first_lost == UINT64_MAX);
       check_views(e, model);
     }
   }
-  std::filesystem::remove_all(directory);
 }
