@@ -54,36 +54,35 @@ void Collector::step() {
     busy_ = true;
     outcome_ = {};
   }
-  parts_.store.list(kEpochPrefix, epoch_key(epoch_), [this](Result<std::vector<ListedObject>> later) {
-    if (later) on_epochs(*later);
-    else end(tl::unexpected<Error>(std::move(later).error()));
-  });
-}
-
-void Collector::on_epochs(const std::vector<ListedObject>& later) {
-  if (!later.empty()) {
-    LOG_ERROR("{} has been claimed by a later daemon ({}): this one deletes nothing there any more", parts_.store.url(),
-              later.back().key);
-    {
-      MutexLock l(mutex_);
-      lost_ = true;
-    }
-    return end({});
-  }
-  if (parts_.objects.dead_count() == 0) return look_for_orphans(kObjectPrefix);
-  if (planted(PlantedBug::delete_before_upload)) return on_saved({0, parts_.objects.dead()});
+  if (parts_.objects.dead_count() == 0) return check_epochs({});
+  if (planted(PlantedBug::delete_before_upload)) return check_epochs(parts_.objects.dead());
   parts_.checkpoints.save(Upload::yes, [this](Result<SavedCheckpoint> saved) {
-    if (saved) on_saved(*saved);
+    if (saved) check_epochs(std::move(saved->dead));
     else end(tl::unexpected<Error>(std::move(saved).error()));
   });
 }
 
-/// The bucket's newest checkpoint does not name these, and no later one will.
-void Collector::on_saved(const SavedCheckpoint& saved) {
+/// The bucket's newest checkpoint does not name `dead`, and no later one of ours will. A daemon that has not claimed the
+/// bucket by now will read that checkpoint; one that has may have read an older.
+void Collector::check_epochs(std::vector<uint32_t> dead) {
+  parts_.store.list(kEpochPrefix, epoch_key(epoch_), [this, dead = std::move(dead)](Result<std::vector<ListedObject>> later) {
+    if (!later) return end(tl::unexpected<Error>(std::move(later).error()));
+    if (later->empty()) return doom_dead(dead);
+    LOG_ERROR("{} has been claimed by a later daemon ({}): this one deletes nothing there any more", parts_.store.url(),
+              later->back().key);
+    {
+      MutexLock l(mutex_);
+      lost_ = true;
+    }
+    end({});
+  });
+}
+
+void Collector::doom_dead(const std::vector<uint32_t>& dead) {
   bool swept;
   {
     MutexLock l(mutex_);
-    for (uint32_t index : saved.dead)
+    for (uint32_t index : dead)
       if (auto object = parts_.objects.find(index)) doomed_.push_back({object->key, object->size_bytes, true, index});
     swept = swept_;
   }

@@ -3,7 +3,8 @@
 // checkpoints. Claims of epochs stay: they keep a start from taking an old epoch again when a listing leaves them out.
 //
 // The order keeps every state of the bucket whole: the control record that let the last record of an object die is
-// durable; then a checkpoint that does not name the object is uploaded; then the object is deleted. A crash in between
+// durable; then a checkpoint that does not name the object is uploaded; then, if no later daemon has claimed the store
+// by that time, which might have read an older checkpoint, the object is deleted. A crash in between
 // leaves an object too many, which a later daemon finds, and never one too few. Nothing is deleted on partial
 // knowledge: a bucket that holds more unknown objects than crashes can explain is left alone, and so is one that a later
 // daemon has claimed, to which other objects are dead than to this one.
@@ -69,8 +70,8 @@ class Collector {
   void arm(MonotonicTime wait) REQUIRES(mutex_);
   bool has_work() REQUIRES(mutex_);
   void step();
-  void on_epochs(const std::vector<ListedObject>& later);
-  void on_saved(const SavedCheckpoint& saved);
+  void check_epochs(std::vector<uint32_t> dead);
+  void doom_dead(const std::vector<uint32_t>& dead);
   void look_for_orphans(std::string prefix);
   void on_not_listed(Error error);
   void on_listed(const std::string& prefix, const std::vector<ListedObject>& listed);

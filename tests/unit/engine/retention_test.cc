@@ -328,6 +328,25 @@ TEST_CASE("a store that a later daemon has claimed is left alone") {
   CHECK(f.how_many_of(before) == before.size());
 }
 
+TEST_CASE("a daemon that claims the store while a checkpoint is uploaded finds what an older checkpoint names") {
+  RetentionFixture f;
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  f.fill(p, 3);
+  f.executor->advance(seconds(30));
+  auto before = f.keys("objects/");
+  f.store->set_faults([](const MemoryObjectStore::Request& r) {
+    MemoryObjectStore::Fate fate;
+    if (r.key.starts_with("checkpoints/")) fate.latency = minutes(1);
+    return fate;
+  });
+  REQUIRE(f.delete_records(p, -1));
+  f.executor->advance(seconds(30));
+  f.copy_object(epoch_key(1), epoch_key(2));
+  f.executor->advance(minutes(5));
+  CHECK(f.how_many_of(before) == before.size());
+}
+
 TEST_CASE("where the objects are too many to be listed, or no listing comes, the dead ones go all the same") {
   RetentionFixture f;
   f.start();
