@@ -85,8 +85,9 @@ void Simulation::write_as_zombie(SeededRandom& r) {
     for (const TopicPtr& t : zombie_->engine().list_topics()) {
       if (t->partitions.empty()) continue;
       ByteSpan piece = as_byte_span("said by the old machine\n");
-      zombie_->engine().append_text(t->partitions[r.below(t->partitions.size())].id, {&piece, 1}, LastLine::complete, {},
-                                    [](Result<Appended>) {});
+      PartitionId id = t->partitions[r.below(t->partitions.size())].id;
+      zombie_->engine().append_text(id, {&piece, 1}, LastLine::complete, {}, [](Result<Appended>) {});
+      if (i % 5 == 0) zombie_->engine().delete_records(id, Engine::kDurableEnd, [](Result<Offset>) {});
     }
   }
 }
