@@ -10,17 +10,20 @@ See kafka_test.py, whose machinery this is. Each client is a program with two us
     member BROKER TOPIC GROUP      a member of a group, as group_client.py
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import subprocess
 import sys
+import sysconfig
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import fetched_clients  # noqa: E402
 import kafka_clients  # noqa: E402
-from daemon import binary  # noqa: E402
+from daemon import binary, wait_until  # noqa: E402
 from groups_test import Member, two_members_share_and_take_over  # noqa: E402
-from kafka_test import CODECS, check, main, text_of  # noqa: E402
+from kafka_test import CODECS, check, lines, main, text_of  # noqa: E402
 
 VALUES_PER_CODEC = 500
 
@@ -123,6 +126,61 @@ def case_c_librdkafka(place):
 def case_cpp_librdkafka(place):
     program = fetched_clients.compiled("g++", ["-std=c++20"], "rdkafkacpp.cc", "rdkafka++", place.daemon.data_dir.parent)
     does_it_all(place, "cpp", [program], CODECS, idempotent=True)
+
+
+RSYSLOG = """
+global(workDirectory="{directory}")
+module(load="imfile")
+module(load="omkafka")
+template(name="line" type="string" string="%msg%")
+input(type="imfile" File="{directory}/in.log" Tag="test:")
+action(type="omkafka" broker=["{broker}"] topic="rsyslog" partitions.usefixed="0" template="line"
+       confParam=["compression.codec=lz4", "enable.idempotence=true", "queue.buffering.max.ms=20"])
+"""
+
+
+@contextlib.contextmanager
+def rsyslog(directory, broker):
+    """A daemon of its own, which sends the lines of in.log."""
+    for package, path in (("rsyslog", "/usr/sbin/rsyslogd"), ("rsyslog-kafka", omkafka())):
+        if not os.path.exists(path):
+            kafka_clients.missing(package)
+    directory.mkdir()
+    (directory / "conf").write_text(RSYSLOG.format(directory=directory, broker=broker))
+    with open(directory / "said", "wb") as said:
+        process = subprocess.Popen(["/usr/sbin/rsyslogd", "-n", "-f", directory / "conf", "-i", directory / "pid"],
+                                   stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    try:
+        yield
+        process.terminate()
+        check(process.wait(kafka_clients.LIMIT_S), 0, f"rsyslogd's end ({(directory / 'said').read_text()})")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def omkafka():
+    return f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/rsyslog/omkafka.so"
+
+
+def case_rsyslog_omkafka(place):
+    directory = place.daemon.data_dir.parent / "rsyslog"
+    path = place.mount / "rsyslog" / "0"
+
+    def arrives(expected):
+        wait_until(lambda: path.exists() and path.stat().st_size >= len(expected), kafka_clients.LIMIT_S, "the lines")
+        check(path.read_bytes(), expected, str(path))
+
+    with rsyslog(directory, place.broker):
+        first, second = (text_of(lines(word, 500)) for word in ("first", "second"))
+        (directory / "in.log").write_bytes(first)
+        arrives(first)
+        with open(directory / "in.log", "ab") as log:
+            log.write(second)
+        arrives(first + second)
+    batches = batches_of_clients(place)
+    check("lz4" in {b["codec"] for b in batches}, True, "lz4 among the codecs of the batches")
+    check({"producer" in b for b in batches}, {True}, "whether batches name an idempotent producer")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ run_packages=(
 
 test_packages=(
   acl attr ccache clang-16 curl e2fsprogs ed kcat less libclang-rt-16-dev librdkafka-dev mandoc
-  python3-confluent-kafka python3-kafka python3-lz4 python3-pip python3-snappy python3-zstandard rsync strace
+  python3-confluent-kafka python3-kafka python3-lz4 python3-pip python3-snappy python3-zstandard rsync rsyslog rsyslog-kafka strace
   util-linux vim-tiny
   memcached swift swift-account swift-container swift-object swift-proxy
 )
