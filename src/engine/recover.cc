@@ -116,8 +116,11 @@ Result<void> LocalEngine::replay_control(const BatchHeader& header, ByteSpan bat
     if (!reader.begin(record) || !reader.read_value(take) || !reader.end(record))
       return tl::unexpected<Error>(reader.error());
     Offset offset = header.base_offset + record.offset_delta;
-    if (offset.v < control_end_.load()) continue;
     TRY_ASSIGN(ControlRecord control, decode_control_record(json));
+    if (offset.v < control_end_.load()) {  // the checkpoint knows it, the bucket may not
+      replayed_change_ |= !std::holds_alternative<Offloaded>(control);
+      continue;
+    }
     TRY(replay(control, offset));
   }
   return {};

@@ -175,6 +175,26 @@ TEST_CASE("a limit that is set later acts on what is there, and after a restart"
 
 // ---- objects
 
+TEST_CASE("a clean stop stores changes that only the checkpoint in the directory knows") {
+  RetentionFixture f;
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  REQUIRE(f.append(p, lines(0, 10)));
+  f.executor->advance(seconds(30));
+  REQUIRE(f.delete_records(p, 7));
+  f.power_cut();
+  f.start();
+  // The checkpoint with which this epoch would announce itself reaches the directory alone.
+  f.store->fail_next(MemoryObjectStore::Verb::put, {Errc::kUnavailable, 0, "503"}, 1000);
+  f.executor->advance(seconds(15));
+  f.power_cut();
+  f.start();
+  f.stop();
+  f.lose_data_directory();
+  f.start();
+  CHECK(f.read(f.partition("orders")) == lines(7, 10));
+}
+
 TEST_CASE("a clean stop stores what is changed while its last checkpoint is uploaded") {
   RetentionFixture f;
   f.start();
