@@ -116,7 +116,8 @@ Result<void> StoreCheck::check(KnownCatalog& catalog, const std::map<PartitionId
   for (const Gap& gap : gaps_)
     if (!catalog.is_deleted_below(gap.partition, gap.end)) report_.damaged(gap.what);
   for (const auto& [key, size] : sizes)
-    report_.say(fmt::format("{} ({} bytes) is in no catalog: an upload whose record was lost; no reader sees it", key, size));
+    report_.say(fmt::format("{} ({} bytes) is in no catalog: nothing in it lives and it waits to be deleted, or the record "
+                            "of its upload was lost; no reader sees it", key, size));
   for (const auto& [id, p] : catalog.partitions())
     if (auto end = ends.find(id); end != ends.end() && p.stored_end > end->second)
       report_.damaged(fmt::format("{}: objects hold it up to offset {}, but it ends at {}", p.name, p.stored_end.v, end->second.v));
