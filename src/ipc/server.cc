@@ -12,6 +12,8 @@ namespace {
 
 /// How often the age of pins is looked at, while there are any.
 constexpr int kPinAgeCheckMs = 1000;
+/// And whether answers have waited for room for too long.
+constexpr int kRoomCheckMs = 100;
 
 class SocketServer final : public Server, public EngineListener {
  public:
@@ -109,7 +111,9 @@ void SocketServer::wait(Connection* connection) {
     process.fd = connection->process();
   }
   bool lends = connection && !connection->closed() && connection->status().lent.pins > 0;
-  if (::poll(fds, 3, lends ? kPinAgeCheckMs : -1) <= 0) return;
+  int limit_ms = lends ? kPinAgeCheckMs : -1;
+  if (connection && !connection->closed() && connection->has_waiting_bytes()) limit_ms = kRoomCheckMs;
+  if (::poll(fds, 3, limit_ms) <= 0) return;
   if (wake.revents) wake_->drain();
   if (process.revents) connection->process_died();
   if (socket.revents && !connection) return accept_gateway();

@@ -26,6 +26,9 @@ struct ServerOptions {
   /// A gateway is expected to copy out what it can't pass on within half of this; one that does not
   /// let go of bytes for so long loses its connection.
   std::chrono::seconds pin_age_max{60};
+  /// An answer that finds no room for its bytes for so long becomes kFull: the gateway may hold, for a response that it
+  /// puts together, the very memory that the rest of it waits for.
+  std::chrono::milliseconds room_patience{300};
 };
 
 struct ServerStatus {

@@ -96,6 +96,7 @@ void Connection::pump() {
   if (outbox_.dead()) return close("it does not take what it is sent");
   if (send_topics()) send_merged_durable();
   send_waiting_bytes();
+  refuse_waiting_bytes();
   outbox_.flush();
 }
 
@@ -189,6 +190,26 @@ void Connection::send_merged_durable() {
   merged_durable_.clear();
   lock.unlock();
   if (!event.partitions.empty()) outbox_.put(0, event, Outbox::Hurry::no);
+}
+
+bool Connection::has_waiting_bytes() {
+  MutexLock lock(mutex_);
+  return !waiting_bytes_.empty();
+}
+
+void Connection::refuse_waiting_bytes() {
+  for (;;) {
+    WaitingBytes first;
+    {
+      MutexLock lock(mutex_);
+      if (waiting_bytes_.empty() || clock_.now() - waiting_bytes_.front().since < options_.room_patience) return;
+      first = std::move(waiting_bytes_.front());
+      waiting_bytes_.pop_front();
+    }
+    outbox_.put(first.request, Failed{{Errc::kFull, 0, "the gateway holds too many bytes that it has read"}},
+                Outbox::Hurry::yes);
+    finish();
+  }
 }
 
 void Connection::send_waiting_bytes() {

@@ -50,6 +50,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool closed() const { return closed_; }
   /// Nothing is under way, and nobody can read what was lent.
   bool drained();
+  bool has_waiting_bytes();
   void check_pin_age();
   ServerStatus status();
 
@@ -63,6 +64,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     uint64_t request;
     PartitionEnds ends;
     Bytes bytes;
+    MonotonicTime since;
   };
   struct TopicAnswer {
     uint64_t request;
@@ -120,6 +122,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool send_topics();
   void send_merged_durable();
   void send_waiting_bytes();
+  void refuse_waiting_bytes();
 
   const UniqueFd socket_;
   Peer peer_;

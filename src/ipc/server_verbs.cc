@@ -109,11 +109,12 @@ void Connection::answer_after_topic(const TopicAnswer& waiting) {
 }
 
 void Connection::answer_bytes(uint64_t request, const PartitionEnds& ends, Bytes bytes) {
-  WaitingBytes waiting{request, ends, std::move(bytes)};
+  WaitingBytes waiting{request, ends, std::move(bytes), clock_.now()};
   MutexLock lock(mutex_);
   bool others_wait = !waiting_bytes_.empty();
   lock.unlock();
-  if (!others_wait && try_answer_bytes(waiting, [wake = wake_] { wake->signal(); })) return;
+  bool needs_no_room = waiting.bytes.size <= kMaxTailBytes;
+  if ((needs_no_room || !others_wait) && try_answer_bytes(waiting, [wake = wake_] { wake->signal(); })) return;
   lock.lock();
   if (closed_) {
     lock.unlock();

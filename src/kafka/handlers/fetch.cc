@@ -55,7 +55,8 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
   void start() {
     lay_out();
     const FetchRequest& request = call_->request;
-    max_bytes_ = std::clamp(request.max_bytes, 0, kMaxFetchBytes);
+    max_bytes_ = std::clamp(request.max_bytes, 0, gateway_.slow_readers.is_half_used() ? kMaxFetchBytesBesideSlowReaders
+                                                                                       : kMaxFetchBytes);
     min_bytes_ = std::min(request.min_bytes, max_bytes_);
     if (request.max_wait_ms <= 0 || min_bytes_ <= 0 || slots_.empty()) answer_now_ = true;
     check_epochs();
@@ -235,6 +236,7 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
   }
 
   void take(Slot& slot) {
+    if (!*slot.read && slot.read->error().code == Errc::kFull) return leave_out(slot);
     if (!*slot.read) return fail_slot(slot, error_code_of(slot.read->error(), Verb::read));
     Fetched& fetched = **slot.read;
     show_ends(*slot.out, fetched.ends);
@@ -244,6 +246,12 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
       total_ += fetched.batches.size;
       slot.out->records = std::move(fetched.batches);
     }
+    slot.read.reset();
+  }
+
+  /// Other responses, or this one, hold the memory that the engine lends: the client gets what there is and asks again.
+  void leave_out(Slot& slot) {
+    answer_now_ = true;
     slot.read.reset();
   }
 

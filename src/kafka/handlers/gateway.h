@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "kafka/handlers/budget.h"
 #include "kafka/handlers/durable_watch.h"
 #include "kafka/handlers/fetch_sessions.h"
 #include "kafka/handlers/group_service.h"
@@ -17,6 +18,10 @@ namespace topicfs::kafka {
 inline constexpr int32_t kNodeId = 0;
 /// The most that one Fetch answers with (Kafka's fetch.max.bytes).
 inline constexpr int32_t kMaxFetchBytes = 55 << 20;
+/// What is copied of responses for clients that are slow to take them; when half of it is used, one Fetch answers with
+/// less, so that many slow consumers all get on.
+inline constexpr size_t kSlowReaderBytes = 128 << 20;
+inline constexpr int32_t kMaxFetchBytesBesideSlowReaders = 1 << 20;
 /// What clients may do where nothing is forbidden, as bits (KIP-430).
 inline constexpr int32_t kAllTopicOperations = 0x0df8;
 inline constexpr int32_t kAllClusterOperations = 0x1fa0;
@@ -69,6 +74,7 @@ class Gateway {
   Clock& clock;
   const std::string cluster_id;
   DurableWatch durable;
+  Budget slow_readers{kSlowReaderBytes};
   FetchSessions sessions;
   const std::shared_ptr<GroupService> groups;  ///< held for moments by completions of the engine too
 };

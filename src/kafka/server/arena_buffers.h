@@ -9,20 +9,23 @@ namespace topicfs::kafka {
 
 class ArenaBuffers final : public ReceiveBuffers {
  public:
-  /// For requests that no arena could hold.
-  static constexpr size_t kHeapBudgetBytes = 256 << 20;
+  /// Of the arena, so that a few requests on their way leave room for others.
+  static constexpr size_t kQuickShare = 4;
+  /// For what is long or slow: twice the longest request by default, and half of it while that grows.
+  static constexpr size_t kSlowBytes = 256 << 20;
 
   /// `client` outlives this and all buffers.
-  explicit ArenaBuffers(ipc::Client& client) : client_(client), heap_(kHeapBudgetBytes) {}
+  explicit ArenaBuffers(ipc::Client& client) : client_(client), slow_(kSlowBytes) {}
   ReceiveBuffer allocate(size_t size, Task when_room) override {
-    if (size > client_.max_buffer_bytes()) return heap_.allocate(size, std::move(when_room));
     ipc::SlabBuffer buffer = client_.allocate_buffer(size, std::move(when_room));
     return {buffer.bytes, std::move(buffer.owner)};
   }
+  size_t max_quick_bytes() const override { return client_.max_buffer_bytes() / kQuickShare; }
+  ReceiveBuffer allocate_slow(size_t size) override { return slow_.allocate_slow(size); }
 
  private:
   ipc::Client& client_;
-  HeapReceiveBuffers heap_;
+  HeapReceiveBuffers slow_;
 };
 
 }  // namespace topicfs::kafka

@@ -40,13 +40,35 @@ Result<bool> FrameReader::begin_frame() {
   if (staged() < kFramePeekBytes) return false;
   int16_t key = r.int16(), version = r.int16();
   TRY(check_api(size, key, version));
-  frame_.buffer = buffers_.allocate(size, when_room_());
-  if (!frame_.buffer) return false;
+  if (staged() < std::min(kStagingBytes, kFrameSizeBytes + size)) return false;
+  is_slow_ = size > buffers_.max_quick_bytes();
+  if (!is_slow_) {
+    frame_.buffer = buffers_.allocate(size, when_room_());
+    waits_for_room_ = !frame_.buffer;
+    if (waits_for_room_) return false;
+  }
   frame_.api_key = key;
   begin_ += kFrameSizeBytes;
+  size_ = size;
   filled_ = 0;
   in_frame_ = true;
+  if (is_slow_) TRY(grow(kStagingBytes));
   return true;
+}
+
+Result<void> FrameReader::grow(size_t at_least) {
+  size_t to = std::min(size_, std::max({at_least, 2 * filled_, kSlowStepBytes}));
+  ReceiveBuffer larger = buffers_.allocate_slow(to);
+  if (!larger) return fail(Errc::kFull, fmt::format("no memory for a slow or long request of {} bytes", size_));
+  std::copy_n(frame_.buffer.bytes.begin(), filled_, larger.bytes.begin());
+  frame_.buffer = std::move(larger);
+  return {};
+}
+
+Result<void> FrameReader::slow_down() {
+  if (!is_quick()) return {};
+  is_slow_ = true;
+  return grow(filled_);
 }
 
 Result<std::optional<Frame>> FrameReader::next() {
@@ -54,12 +76,15 @@ Result<std::optional<Frame>> FrameReader::next() {
     TRY_ASSIGN(bool begun, begin_frame());
     if (!begun) return std::nullopt;
   }
-  size_t size = frame_.buffer.bytes.size();
-  size_t moved = std::min(staged(), size - filled_);
+  size_t moved = std::min(staged(), size_ - filled_);
+  if (filled_ + moved > frame_.buffer.bytes.size()) TRY(grow(filled_ + moved));
   std::memcpy(frame_.buffer.bytes.data() + filled_, staging_.get() + begin_, moved);
   begin_ += moved;
   filled_ += moved;
-  if (filled_ < size) return std::nullopt;
+  if (filled_ < size_) {
+    if (filled_ == frame_.buffer.bytes.size()) TRY(grow(filled_ + 1));
+    return std::nullopt;
+  }
   in_frame_ = false;
   return std::exchange(frame_, Frame{});
 }
@@ -70,9 +95,11 @@ std::array<MutableByteSpan, 2> FrameReader::space() {
     end_ -= begin_;
     begin_ = 0;
   }
+  // Of a slow request that is to grow no part may go to the staging memory before its rest.
+  bool grows = in_frame_ && frame_.buffer.bytes.size() < size_;
   MutableByteSpan rest = in_frame_ ? frame_.buffer.bytes.subspan(filled_) : MutableByteSpan{};
   promised_to_frame_ = rest.size();
-  return {rest, MutableByteSpan(staging_.get() + end_, kStagingBytes - end_)};
+  return {rest, grows ? MutableByteSpan{} : MutableByteSpan(staging_.get() + end_, kStagingBytes - end_)};
 }
 
 void FrameReader::received(size_t size) {

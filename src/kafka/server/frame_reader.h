@@ -1,10 +1,12 @@
 // FrameReader: cuts what a socket delivers into requests. It knows no socket: it says where the next
 // bytes should go and is told how many came.
 //
-// A frame's length, key and version are looked at before memory is taken for it, so that a client
-// that speaks something else, or asks for what is not served, costs nothing. Bytes are read straight
-// into the request's own buffer; only its first few KiB, which came together with the end of the
-// request before it, are copied.
+// A frame's length, key and version are looked at before memory is taken for it, and its first few KiB must have
+// come, so that a client that speaks something else, asks for what is not served, or only announces, costs nothing.
+// Bytes are read straight into the request's own buffer; only those first ones are copied.
+//
+// The buffers that all connections share are for requests that come quickly. One that is long, or for which
+// slow_down() is called, gets memory by and by, as its bytes come, from a budget where nobody waits.
 #pragma once
 
 #include <array>
@@ -42,10 +44,21 @@ class FrameReader {
   void received(size_t size);
   /// Part of a request has come, and the rest has not.
   bool is_inside_frame() const { return in_frame_ || staged() > 0; }
+  /// The rest is the client's to send; otherwise there is no room for it yet.
+  bool waits_for_client() const { return is_inside_frame() && !waits_for_room_; }
+  size_t bytes_of_frame() const { return in_frame_ ? filled_ : staged(); }
+
+  /// The request on its way holds memory that others may wait for.
+  bool is_quick() const { return in_frame_ && !is_slow_; }
+  /// It comes slowly: lets go of that memory. Not while a read is under way.
+  Result<void> slow_down();
 
  private:
   size_t staged() const { return end_ - begin_; }
+  static constexpr size_t kSlowStepBytes = 64 << 10;
+
   Result<bool> begin_frame();
+  Result<void> grow(size_t at_least);
   Result<void> check_size(uint32_t size) const;
   Result<void> check_api(uint32_t size, int16_t key, int16_t version) const;
 
@@ -55,8 +68,11 @@ class FrameReader {
   std::unique_ptr<std::byte[]> staging_;
   size_t begin_ = 0, end_ = 0;   ///< what staging_ holds
   bool in_frame_ = false;
-  Frame frame_;
-  size_t filled_ = 0;            ///< of frame_
+  bool is_slow_ = false;
+  bool waits_for_room_ = false;
+  Frame frame_;                  ///< its buffer is shorter than size_ while a slow one grows
+  size_t size_ = 0;
+  size_t filled_ = 0;            ///< of size_
   size_t promised_to_frame_ = 0; ///< by the last space()
 };
 

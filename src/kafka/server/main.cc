@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mutex.h"
 #include "base/options.h"
 #include "base/random.h"
 #include "ipc/client.h"
@@ -53,16 +52,6 @@ void raise_descriptor_limit(uint32_t connections) {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// The server, for the client's thread, while there is one.
-struct Serving {
-  void set(kafka::Server* to) {
-    MutexLock lock(mutex);
-    server = to;
-  }
-  Mutex mutex;
-  kafka::Server* server GUARDED_BY(mutex) = nullptr;
-};
-
 kafka::ServerOptions server_options(const std::string& data_dir, const KafkaOptions& options) {
   kafka::ServerOptions server;
   server.gateway.data_dir = data_dir;
@@ -92,15 +81,10 @@ int serve(const GatewayOptions& options, const sigset_t& signals) {
     return kExitFailure;
   };
   raise_descriptor_limit(options.kafka.max_connections);
-  Serving serving;
   ipc::ClientOptions client_options;
   client_options.on_closed = [](const Error& why) {
     LOG_WARNING("the daemon has gone: {}", why.message());
     ::kill(::getpid(), kDaemonHasGone);
-  };
-  client_options.on_stale_pins = [&serving] {
-    MutexLock lock(serving.mutex);
-    if (serving.server) serving.server->release_pins();
   };
   auto client = ipc::Client::connect(options.data_dir, system_clock(), std::move(client_options));
   if (!client) return fail(client.error());
@@ -108,11 +92,9 @@ int serve(const GatewayOptions& options, const sigset_t& signals) {
   auto server = kafka::Server::start(**client, buffers, system_clock(), system_random(),
                                      server_options(options.data_dir, options.kafka));
   if (!server) return fail(server.error());
-  serving.set(server->get());
   LOG_INFO("serving Kafka clients on {}:{}", options.kafka.listen->host, (*server)->port());
 
   int signal = wait_for_signal(signals);
-  serving.set(nullptr);
   (*server)->stop();
   return signal == kDaemonHasGone ? kExitFailure : 0;
 }

@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <atomic>
 #include <list>
+#include <optional>
 #include <vector>
 
 #include "base/log.h"
@@ -16,6 +17,7 @@ namespace {
 using asio::ip::tcp;
 
 constexpr std::chrono::seconds kSweepInterval{1};
+constexpr std::chrono::seconds kRefusedInterval{1};
 /// After a failure to accept (no file descriptors) the next try waits this long.
 constexpr std::chrono::milliseconds kAcceptBackoff{100};
 
@@ -76,13 +78,6 @@ class Server::Impl {
     for (Lane& lane : lanes_) lane.loop->stop();
   }
 
-  void release_pins() {
-    for (Lane& lane : lanes_)
-      lane.loop->post([this, &lane] {
-        for (auto& connection : lane.connections) connection->release_pins(clock_.now());
-      });
-  }
-
   uint16_t port() const { return port_; }
   size_t connections() const { return connections_; }
 
@@ -108,7 +103,7 @@ class Server::Impl {
 
   void admit(Lane& lane, tcp::socket socket) {
     if (connections_ >= options_.max_connections) {
-      LOG_WARNING("refusing a connection: {} are open, the most that --max-connections allows", options_.max_connections);
+      tell_refused();
       return;  // closes it
     }
     connections_++;
@@ -129,6 +124,16 @@ class Server::Impl {
       (*place)->start();
       if (!std::exchange(lane.sweeping, true)) sweep_later(lane);
     });
+  }
+
+  /// In a flood, one line a second.
+  void tell_refused() {
+    refused_++;
+    MonotonicTime now = clock_.now();
+    if (told_refused_ && now - *told_refused_ < kRefusedInterval) return;
+    told_refused_ = now;
+    LOG_WARNING("refusing connections, {} since the last such line: {} are open, the most that --max-connections allows",
+                std::exchange(refused_, 0), options_.max_connections);
   }
 
   void sweep_later(Lane& lane) {
@@ -161,6 +166,8 @@ class Server::Impl {
   std::vector<Lane> lanes_;
   std::unique_ptr<tcp::acceptor> acceptor_;
   size_t next_lane_ = 0;
+  size_t refused_ = 0;  ///< and not told yet; on the acceptor's loop, like all around it
+  std::optional<MonotonicTime> told_refused_;
   std::atomic<bool> accepting_ = false;  ///< the acceptor's loop owes a call
   std::atomic<size_t> connections_ = 0;
   uint16_t port_ = 0;
@@ -179,7 +186,6 @@ Result<std::unique_ptr<Server>> Server::start(Engine& engine, ReceiveBuffers& bu
 
 uint16_t Server::port() const { return impl_->port(); }
 size_t Server::connections() const { return impl_->connections(); }
-void Server::release_pins() { impl_->release_pins(); }
 void Server::stop() { impl_->stop(); }
 
 }  // namespace topicfs::kafka

@@ -31,8 +31,6 @@ class Server {
   ~Server();
   uint16_t port() const;
   size_t connections() const;
-  /// Copies what slow readers still have to get of the engine's memory, so that it can be reused.
-  void release_pins();
   /// Closes all connections, waits up to kStopTimeout for requests that the engine still works on,
   /// and ends the threads. Appends that were submitted stay submitted.
   void stop();

@@ -100,20 +100,19 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
 
   void check_progress(MonotonicTime now) override {
     auto quiet = now - last_progress_;
-    bool is_stalled = is_writing_ || (exchanges_.empty() && frames_.is_inside_frame());
-    if (is_stalled && quiet > kStallTimeout) {
-      LOG_WARNING("{}: closing: no progress within {} s", peer_.client_address, kStallTimeout.count());
-      close("stalled");
-    } else if (exchanges_.empty() && quiet > kIdleTimeout) {
+    bool waits_for_request = !is_writing_ && exchanges_.empty() && frames_.waits_for_client();
+    if (is_writing_ && quiet > kStallTimeout) {
+      abort(fmt::format("no part of a response was taken for {} s", kStallTimeout.count()));
+    } else if (waits_for_request && (quiet > kStallTimeout || trickles(now))) {
+      abort(fmt::format("no whole request within {} s", kStallTimeout.count()));
+    } else if (!is_writing_ && exchanges_.empty() && quiet > kIdleTimeout) {
       close("idle");
+    } else {
+      must_copy_ = is_writing_ && !is_copied_ && now - write_began_ > kSlowPatience;
+      must_slow_down_ = frames_.is_quick() && now - frame_began_ > kSlowPatience;
+      asio::error_code ignored;
+      if (must_copy_ || must_slow_down_) socket_.cancel(ignored);  // what is under way begins again
     }
-  }
-
-  void release_pins(MonotonicTime now) override {
-    if (!is_writing_ || is_copied_ || now - write_began_ < kPinPatience) return;
-    must_copy_ = true;
-    asio::error_code ignored;
-    socket_.cancel(ignored);  // the write under way, which begins again; and the read
   }
 
   void finished(Exchange& exchange) override {
@@ -129,6 +128,8 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   asio::awaitable<void> read_loop(std::shared_ptr<TcpConnection> /* keeps this alive */) {
     while (open_) {
       start_requests();
+      if (std::exchange(must_slow_down_, false) && open_)
+        if (auto slowed = frames_.slow_down(); !slowed) refuse(slowed.error().what);
       if (!open_) break;
       if (is_refusing_ || !frames_.wants_bytes()) {
         auto waiting = read_gate_.wait();
@@ -144,8 +145,9 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
       size_t size = co_await std::move(reading);
       if (error == asio::error::operation_aborted && open_) continue;
       if (error) break;
-      frames_.received(size);
       last_progress_ = gateway_->clock.now();
+      if (!frames_.is_inside_frame()) frame_began_ = last_progress_;
+      frames_.received(size);
     }
     close("the client has gone");
   }
@@ -157,6 +159,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
         auto frame = frames_.next();
         if (!frame) return refuse(frame.error().what);
         if (!*frame) return;
+        frame_began_ = gateway_->clock.now();  // the next one
         next_frame_ = std::move(**frame);
       }
       if (!may_start(*next_frame_)) return;
@@ -195,6 +198,19 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
     LOG_WARNING("{}: closing: {}", peer_.client_address, why);
     is_refusing_ = true;
     write_gate_.open();
+  }
+
+  bool trickles(MonotonicTime now) const {
+    auto age = std::chrono::duration_cast<std::chrono::seconds>(now - frame_began_);
+    return age > kStallTimeout && frames_.bytes_of_frame() < static_cast<size_t>(age.count()) * kMinBytesPerSecond;
+  }
+
+  /// At once: the kernel too forgets what it had for a client that does not take it.
+  void abort(std::string_view why) {
+    LOG_WARNING("{}: closing: {}", peer_.client_address, why);
+    asio::error_code ignored;
+    socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+    close(why);
   }
 
   Task wake_when_room() {
@@ -278,6 +294,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   asio::awaitable<void> write(std::vector<Writer>& responses) {
     std::vector<asio::const_buffer> pieces;
     std::string copy;
+    Budget::Share share;  // what the copy takes
     for (const Writer& w : responses)
       w.for_each_piece([&](ByteSpan piece) { pieces.push_back(asio::buffer(piece.data(), piece.size())); });
     is_writing_ = true;
@@ -288,20 +305,26 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
       auto token = asio::redirect_error(asio::use_awaitable, error);
       auto sending = socket_.async_write_some(rest, token);
       size_t sent = co_await std::move(sending);
-      if (std::exchange(must_copy_, false) && open_) {
-        if (error == asio::error::operation_aborted) error.clear();
-        is_copied_ = true;
-      }
-      if (error) {
+      bool begins_again = error == asio::error::operation_aborted && open_;
+      if (error && !begins_again) {
         close("the client does not take its responses");
         break;
       }
-      last_progress_ = gateway_->clock.now();
+      if (sent > 0) last_progress_ = gateway_->clock.now();
       auto* piece = pieces.data() + (rest.first - pieces.data());
       while (piece != rest.last && sent >= piece->size()) sent -= (piece++)->size();
       if (sent > 0) *piece += sent;
       rest.first = piece;
-      if (is_copied_ && !responses.empty()) {
+      if (std::exchange(must_copy_, false) && !is_copied_) {
+        is_copied_ = true;
+        size_t left = 0;
+        for (auto* p = piece; p != rest.last; p++) left += p->size();
+        share = gateway_->slow_readers.take(left);
+        if (!share) {
+          abort(fmt::format("too slow for a response, of which {} bytes are left, while others are as well", left));
+          break;
+        }
+        copy.reserve(left);
         for (auto* p = piece; p != rest.last; p++) copy.append(static_cast<const char*>(p->data()), p->size());
         responses.clear();  // and with it the pins
         pieces.assign(1, asio::buffer(copy));
@@ -322,7 +345,8 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   bool is_refusing_ = false;
   bool is_writing_ = false;
   bool must_copy_ = false, is_copied_ = false;  ///< what is being written
-  MonotonicTime write_began_{0};
+  bool must_slow_down_ = false;                 ///< the request on its way
+  MonotonicTime write_began_{0}, frame_began_{0};
   bool is_pipelining_ = false;  ///< all exchanges are of Produce
   std::optional<Frame> next_frame_;  ///< came, and waits for its turn
   std::deque<std::unique_ptr<Exchange>> exchanges_;

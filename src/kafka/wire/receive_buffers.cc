@@ -27,7 +27,7 @@ ReceiveBuffer HeapReceiveBuffers::allocate(size_t size, Task when_room) {
   {
     MutexLock lock(state_->mutex);
     if (state_->used > 0 && state_->used + size > state_->budget) {
-      state_->waiting.push_back(std::move(when_room));
+      if (when_room) state_->waiting.push_back(std::move(when_room));
       return {};
     }
     state_->used += size;

@@ -29,13 +29,19 @@ class ReceiveBuffers {
   /// `size` contiguous bytes, not cleared. When there is no room: an empty buffer, and `when_room` is
   /// called once, on any thread, when it is worth asking again; otherwise `when_room` is dropped.
   virtual ReceiveBuffer allocate(size_t size, Task when_room) = 0;
+  /// A request longer than this should be begun with allocate_slow(), so that it cannot keep others waiting.
+  virtual size_t max_quick_bytes() const = 0;
+  /// For requests that are long, or come slowly: memory that nobody waits for. Empty if there is none now.
+  virtual ReceiveBuffer allocate_slow(size_t size) = 0;
 };
 
-/// Up to `budget_bytes` of heap; a single buffer beyond the budget is granted when nothing else is out.
+/// Up to `budget_bytes` of heap, for both kinds; a single buffer beyond the budget is granted when nothing else is out.
 class HeapReceiveBuffers final : public ReceiveBuffers {
  public:
   explicit HeapReceiveBuffers(size_t budget_bytes) : state_(std::make_shared<State>(budget_bytes)) {}
   ReceiveBuffer allocate(size_t size, Task when_room) override;
+  size_t max_quick_bytes() const override { return SIZE_MAX; }
+  ReceiveBuffer allocate_slow(size_t size) override { return allocate(size, nullptr); }
 
  private:
   struct Block;

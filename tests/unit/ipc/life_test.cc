@@ -248,6 +248,7 @@ TEST_CASE("when the memory for copies is full an answer waits until something is
   ServerOptions small;
   small.bounce_bytes = 160 << 10;
   small.pin_budget_percent = 0;
+  small.room_patience = std::chrono::seconds(60);
   Door door(small);
   door.connect();
   auto id = door.create("t")->partitions[0].id;
@@ -264,6 +265,28 @@ TEST_CASE("when the memory for copies is full an answer waits until something is
   CHECK(all_of(three->batches).find(line_of(2).substr(0, 59'000)) != std::string::npos);
   REQUIRE(door.append(id, std::string(200 << 10, 'z') + "\n"));
   CHECK(door.fetch(id, 3, 1).error().code == Errc::kTooLarge);
+}
+
+TEST_CASE("an answer that finds no room for too long is refused, and one that needs none passes it") {
+  ServerOptions small;
+  small.bounce_bytes = 160 << 10;
+  small.pin_budget_percent = 0;
+  Door door(small);
+  door.connect();
+  auto id = door.create("t")->partitions[0].id, tiny = door.create("tiny")->partitions[0].id;
+  for (int i = 0; i < 3; ++i) REQUIRE(door.append(id, line_of(i)));
+  REQUIRE(door.append(tiny, "x\n"));
+  auto one = door.fetch(id, 0, 1), two = door.fetch(id, 1, 1);
+  REQUIRE((one && two));
+  auto refused = await<Fetched>([&](auto d) {
+    door.client->fetch(id, Offset(2), 1, std::move(d));
+    CHECK(eventually([&] { return door.server->status().in_flight == 1; }));
+    CHECK(door.fetch(tiny, 0, 1));
+  });
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::kFull);
+  one = fail(Errc::kClosed, "");
+  CHECK(door.fetch(id, 2, 1));
 }
 
 TEST_CASE("who holds bytes for too long is told, and then loses its connection") {

@@ -286,6 +286,91 @@ TEST_CASE("a busy port is an error that names it") {
   CHECK(second.error().what.find(std::to_string(options.port)) != std::string::npos);
 }
 
+namespace {
+
+/// Room for one quick request of up to 40,000 bytes, and a budget for slow ones.
+struct ScarceBuffers final : ReceiveBuffers {
+  explicit ScarceBuffers(size_t slow_bytes) : slow(slow_bytes) {}
+  ReceiveBuffer allocate(size_t size, Task when_room) override { return quick.allocate(size, std::move(when_room)); }
+  size_t max_quick_bytes() const override { return 40'000; }
+  ReceiveBuffer allocate_slow(size_t size) override {
+    slow_asked += size;
+    return slow.allocate_slow(size);
+  }
+  HeapReceiveBuffers quick{40'000}, slow;
+  size_t slow_asked = 0;
+};
+
+/// Gives all of `bytes`, in steps; the sizes of the frames that came, or what went wrong.
+std::string take_frames(FrameReader& reader, std::string_view bytes, size_t step) {
+  std::string sizes;
+  while (!bytes.empty()) {
+    size_t n = std::min(step, bytes.size()), room = 0;
+    for (MutableByteSpan space : reader.space()) room += space.size();
+    n = std::min(n, room);
+    size_t left = n;
+    for (MutableByteSpan space : reader.space()) {
+      size_t part = std::min(space.size(), left);
+      std::copy_n(as_byte_span(bytes).begin() + static_cast<ptrdiff_t>(n - left), part, space.begin());
+      left -= part;
+    }
+    reader.received(n);
+    bytes.remove_prefix(n);
+    while (true) {
+      auto frame = reader.next();
+      if (!frame) return frame.error().what;
+      if (!*frame) break;
+      auto got = as_text((*frame)->buffer.bytes);
+      CHECK(got.substr(4) == std::string(got.size() - 4, got.back()));
+      sizes += std::to_string(got.size()) + " ";
+    }
+  }
+  return sizes;
+}
+
+std::string produce_frame(size_t body) {
+  Writer w;
+  w.int32(static_cast<int32_t>(body)), w.int16(0), w.int16(7);
+  return w.flat() + std::string(body - 4, static_cast<char>('a' + body % 26));
+}
+
+}  // namespace
+
+TEST_CASE("a request that is only announced takes no memory, a slow one gives back what others wait for") {
+  ScarceBuffers buffers(1 << 20);
+  auto no_task = [] { return Task([] {}); };
+  FrameReader slow(buffers, 1 << 20, no_task), other(buffers, 1 << 20, no_task);
+  std::string frame = produce_frame(35'000);
+  CHECK(take_frames(slow, std::string_view(frame).substr(0, 1000), 1000) == "");
+  CHECK_FALSE(slow.is_quick());
+  CHECK(take_frames(other, frame, 9000) == "35000 ");  // nothing was taken yet
+  CHECK(take_frames(slow, std::string_view(frame).substr(1000, 20'000), 1000) == "");
+  CHECK(slow.is_quick());
+  CHECK(slow.waits_for_client());
+  CHECK(take_frames(other, std::string_view(frame).substr(0, 16'384), 16'384) == "");
+  CHECK_FALSE(other.waits_for_client());
+  REQUIRE(slow.slow_down().has_value());
+  CHECK_FALSE(slow.is_quick());
+  CHECK(take_frames(other, std::string_view(frame).substr(16'384), 9000) == "35000 ");
+  CHECK(take_frames(slow, std::string_view(frame).substr(21'000), 700) == "35000 ");
+}
+
+TEST_CASE("a long request gets memory as its bytes come, and ends where there is none") {
+  for (size_t step : {1000u, 16'384u, 300'000u}) {
+    CAPTURE(step);
+    ScarceBuffers buffers(1 << 20);
+    FrameReader reader(buffers, 1 << 20, [] { return Task([] {}); });
+    std::string frame = produce_frame(500'000);
+    CHECK(take_frames(reader, frame.substr(0, 20'000), step) == "");
+    CHECK(buffers.slow_asked <= 64 << 10);
+    CHECK(take_frames(reader, frame.substr(20'000) + produce_frame(9) + frame + produce_frame(30'000), step) ==
+          "500000 9 500000 30000 ");
+  }
+  ScarceBuffers buffers(200'000);
+  FrameReader reader(buffers, 1 << 20, [] { return Task([] {}); });
+  CHECK(take_frames(reader, produce_frame(500'000), 10'000) == "no memory for a slow or long request of 500000 bytes");
+}
+
 TEST_CASE("the frame reader cuts any split of a stream into the same frames") {
   HeapReceiveBuffers buffers(64 << 20);
   std::string stream;
