@@ -363,20 +363,49 @@ class Broken(unittest.TestCase):
 
 
 class S3Gone(unittest.TestCase):
-    def test_an_endpoint_that_is_gone_stops_nobody_but_the_start(self):
+    def setUp(self):
         if not swift_server.is_installed():
             self.skipTest("missing Swift's servers or memcached")
         self.directory = self.enterContext(scratch("topicfs-broken-"))
         server = self.enterContext(swift_server.SwiftServer(bucket="broken"))
         host, port = server.endpoint.removeprefix("http://").split(":")
-        cable = self.enterContext(faults_module.Cable(host, int(port)))
-        store = ["--s3-endpoint", cable.endpoint, "--s3-region", server.region]
-        environment = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+        self.cable = self.enterContext(faults_module.Cable(host, int(port)))
+        self.store = ["--s3-endpoint", self.cable.endpoint, "--s3-region", server.region]
+        self.environment = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
         self.daemon = Daemon(binary("topicfs"), self.directory / "data", "s3://broken/prefix", kafka_addr=free_address(),
-                             extra=[*SMALL, *store], env=environment, deadline=DEADLINE_S)
+                             extra=[*SMALL, *self.store], env=self.environment, deadline=DEADLINE_S)
         self.addCleanup(lambda: self.daemon.close(quiet=True))
+
+    def test_an_endpoint_that_is_gone_stops_nobody_but_the_start(self):
+        self.stops_nobody_but_the_start(self.cable.cut)
+
+    def test_an_endpoint_that_hangs_stops_nobody_but_the_start(self):
+        self.stops_nobody_but_the_start(self.cable.clog)
+
+    def test_a_read_that_waits_for_a_hanging_endpoint_holds_up_no_other(self):
         with self.daemon:
-            blocks = self.write_and_cut(cable)
+            path = self.daemon.mountpoint / "orders" / "0"
+            blocks = self.write_and_spoil(lambda: None)
+            self.daemon.restart()  # all that was written is in the store alone
+            self.cable.clog()
+            with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as reader:
+                try:
+                    other = self.daemon.mountpoint / "orders" / "1"
+                    other.touch()
+                    writer = Writer(other)
+                    for n in range(8):
+                        writer.append(block(n))
+                    writer.close()
+                    self.assertEqual(other.read_bytes(), b"".join(block(n) for n in range(8)))
+                    self.assertIsNone(reader.poll())
+                    self.cable.mend()
+                    self.assertEqual(reader.communicate(timeout=60)[0], b"".join(blocks))
+                finally:
+                    reader.kill()
+
+    def stops_nobody_but_the_start(self, spoil):
+        with self.daemon:
+            blocks = self.write_and_spoil(spoil)
             path = self.daemon.mountpoint / "orders" / "0"
             self.assertEqual(path.read_bytes(), b"".join(blocks))
             began = time.monotonic()
@@ -384,25 +413,25 @@ class S3Gone(unittest.TestCase):
             self.assertLess(time.monotonic() - began, 3 + 5)
             with self.assertRaises(DaemonError) as caught:
                 self.daemon.start(timeout=60)
-            self.assertIn(cable.endpoint.removeprefix("http://"), str(caught.exception).splitlines()[-1])
-            cable.mend()
+            self.assertIn(self.cable.endpoint.removeprefix("http://"), str(caught.exception).splitlines()[-1])
+            self.cable.mend()
             self.daemon.start()
             self.assertEqual(path.read_bytes(), b"".join(blocks))
             self.daemon.stop()
         done = subprocess.run([binary("topicfsctl"), "verify", "--data-dir", self.daemon.data_dir, "--store",
-                               "s3://broken/prefix", *store], env={**os.environ, **environment}, capture_output=True,
-                              check=False, timeout=120, text=True)
+                               "s3://broken/prefix", *self.store], env={**os.environ, **self.environment},
+                              capture_output=True, check=False, timeout=120, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-    def write_and_cut(self, cable):
-        """More than the pool without a store, at full speed, through both doors."""
+    def write_and_spoil(self, spoil):
+        """More than the pool, almost all of it after the store was spoilt, at full speed, through both doors."""
         path = self.daemon.mountpoint / "orders" / "0"
         path.parent.mkdir()
         path.touch()
         writer, blocks = Writer(path), []
         for n in range(8 + 2 * POOL // (256 << 10)):
             if n == 8:
-                cable.cut()
+                spoil()
             blocks.append(block(n))
             writer.append(blocks[-1])
         writer.close()

@@ -40,11 +40,12 @@ class Faults:
 
 
 class Cable:
-    """A TCP connection to a server that can be cut and mended: with Cable(host, port) as cable: cable.endpoint"""
+    """A TCP connection to a server that can be cut, or clogged, and mended: with Cable(host, port) as cable: cable.endpoint"""
 
     def __init__(self, host, port):
         self.server = (host, port)
         self.ends = []
+        self.flowing = threading.Event()
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.address = s.getsockname()
@@ -58,12 +59,20 @@ class Cable:
     def __exit__(self, *_):
         self.cut()
 
+    def clog(self):
+        """Connections stand, and new ones are accepted, but nothing comes through."""
+        self.flowing.clear()
+
     def mend(self):
+        self.flowing.set()
+        if self.listener:
+            return
         self.listener = socket.create_server(self.address)
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def cut(self):
         """Connections break, and new ones are refused."""
+        self.flowing.set()
         listener, self.listener = self.listener, None
         if listener:
             with contextlib.suppress(OSError):
@@ -87,5 +96,6 @@ class Cable:
     def _carry(self, source, target):
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 18):
+                self.flowing.wait()
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
