@@ -128,6 +128,10 @@ def case_cpp_librdkafka(place):
     does_it_all(place, "cpp", [program], CODECS, idempotent=True)
 
 
+def case_rust_rdkafka(place):
+    does_it_all(place, "rust", [fetched_clients.rust_client()], CODECS, idempotent=True)
+
+
 RSYSLOG = """
 global(workDirectory="{directory}")
 module(load="imfile")

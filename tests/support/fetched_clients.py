@@ -81,6 +81,16 @@ def compiled(compiler, flags, source, library, directory):
     return str(program)
 
 
+def rust_client():
+    """The program of tests/interop/rust. The librdkafka in it is not optimized, which halves what the first build takes."""
+    need_programs("cargo", "make", "gcc", "pkg-config")
+    target = cache("rust")
+    options = {"cwd": CLIENTS / "rust", "env": {**os.environ, "CARGO_TARGET_DIR": str(target), "CFLAGS": "-O0"}}
+    fetch(["cargo", "fetch", "--locked"], "what tests/interop/rust needs", **options)
+    build(["cargo", "build", "--quiet", "--locked", "--offline"], **options)
+    return str(target / "debug" / "interop")
+
+
 def node_modules():
     """The directory of what tests/interop/js/package-lock.json names, for NODE_PATH."""
     need_programs("node", "npm")
