@@ -188,8 +188,8 @@ class Broken(unittest.TestCase):
             self.assertEqual(path.read_bytes(), b"".join(b"%d\n" % n for n in range(POOL // 4096 * 5 // 4)))
             self.faults.set(STORE_WRITES, 0)
             self.daemon.restart()
-            # The one that waited for the store, and the rest.
-            self.assertEqual(self.status()["objects"]["count"], 2)
+            # The one that waited for the store, if its time came before the last append, and the rest.
+            self.assertIn(self.status()["objects"]["count"], (1, 2))
 
     def test_a_stop_with_the_store_gone_ends_in_time_and_loses_nothing(self):
         with self.daemon:
