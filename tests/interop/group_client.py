@@ -59,21 +59,26 @@ class Confluent:
         self.consumer.close()
 
 
+def listener_of(base):
+    """Says what is assigned; `base` is the class that the client's module wants of a listener."""
+    class Listener(base):
+        def on_partitions_revoked(self, revoked):
+            pass
+
+        def on_partitions_assigned(self, assigned):
+            say("assigned", *sorted(p.partition for p in assigned))
+
+    return Listener()
+
+
 class Pure:
     def __init__(self, broker, topic, group, instance):
         from kafka import ConsumerRebalanceListener, KafkaConsumer
 
-        class Listener(ConsumerRebalanceListener):
-            def on_partitions_revoked(self, revoked):
-                pass
-
-            def on_partitions_assigned(self, assigned):
-                say("assigned", *sorted(p.partition for p in assigned))
-
         self.consumer = KafkaConsumer(bootstrap_servers=broker, group_id=group, enable_auto_commit=False,
                                       auto_offset_reset="earliest", session_timeout_ms=10000,
                                       heartbeat_interval_ms=500)
-        self.consumer.subscribe([topic], listener=Listener())
+        self.consumer.subscribe([topic], listener=listener_of(ConsumerRebalanceListener))
 
     def poll(self):
         for messages in self.consumer.poll(200).values():
@@ -91,18 +96,11 @@ class Aio:
     def __init__(self, broker, topic, group, instance):
         from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
-        class Listener(ConsumerRebalanceListener):
-            def on_partitions_revoked(self, revoked):
-                pass
-
-            def on_partitions_assigned(self, assigned):
-                say("assigned", *sorted(p.partition for p in assigned))
-
         async def start():
             self.consumer = AIOKafkaConsumer(bootstrap_servers=broker, group_id=group, enable_auto_commit=False,
                                              auto_offset_reset="earliest", session_timeout_ms=10000,
                                              heartbeat_interval_ms=500)
-            self.consumer.subscribe([topic], listener=Listener())
+            self.consumer.subscribe([topic], listener=listener_of(ConsumerRebalanceListener))
             await self.consumer.start()
 
         self.loop = asyncio.new_event_loop()
