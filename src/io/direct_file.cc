@@ -4,21 +4,68 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <vector>
 
-#include "base/check.h"
+#include "base/huge_pages.h"
 #include "base/mutex.h"
 
 namespace topicfs {
 
-void DirectStaging::Free::operator()(std::byte* p) const { std::free(p); }
+namespace {
 
-DirectStaging::DirectStaging() : bytes_(static_cast<std::byte*>(std::aligned_alloc(kAlignment, kBytes))) {
-  MUST(bytes_ != nullptr);
+constexpr size_t kWriteBytes = kHugePageBytes;
+
+size_t whole_blocks(uint64_t size) {
+  return (size + DirectBuffers::kAlignment - 1) / DirectBuffers::kAlignment * DirectBuffers::kAlignment;
+}
+
+}  // namespace
+
+struct DirectBuffers::Kept {
+  Mutex mutex;
+  std::vector<HugeMemory> free GUARDED_BY(mutex);
+  size_t free_bytes GUARDED_BY(mutex) = 0;
+
+  /// The smallest that fits.
+  HugeMemory get(size_t size) {
+    {
+      MutexLock lock(mutex);
+      auto best = free.end();
+      for (auto at = free.begin(); at != free.end(); ++at)
+        if (at->bytes().size() >= size && (best == free.end() || at->bytes().size() < best->bytes().size())) best = at;
+      if (best != free.end()) {
+        HugeMemory found = std::move(*best);
+        free.erase(best);
+        free_bytes -= found.bytes().size();
+        return found;
+      }
+    }
+    return HugeMemory(size);
+  }
+
+  void give_back(HugeMemory memory) {
+    MutexLock lock(mutex);
+    if (free_bytes + memory.bytes().size() > kMaxKeptBytes) return;
+    free_bytes += memory.bytes().size();
+    free.push_back(std::move(memory));
+  }
+};
+
+DirectBuffers::DirectBuffers() : kept_(std::make_shared<Kept>()) {}
+
+std::shared_ptr<std::byte> DirectBuffers::take(size_t size) {
+  if (size < kLargeBytes) {
+    auto* bytes = static_cast<std::byte*>(std::aligned_alloc(kAlignment, whole_blocks(std::max<size_t>(size, 1))));
+    if (!bytes) throw std::bad_alloc();
+    return {bytes, [](std::byte* p) { std::free(p); }};
+  }
+  HugeMemory memory = kept_->get(size);
+  std::byte* bytes = memory.bytes().data();
+  return {bytes, [kept = kept_, memory = std::move(memory)](std::byte*) mutable { kept->give_back(std::move(memory)); }};
 }
 
 Result<DirectFile> create_direct(int directory_fd, const std::string& name, const std::string& path) {
@@ -49,17 +96,19 @@ Result<void> write_all(int fd, ByteSpan bytes, uint64_t position, const std::str
 
 }  // namespace
 
-Result<void> write_direct(const DirectFile& file, std::span<const ByteSpan> pieces, DirectStaging& staging,
+Result<void> write_direct(const DirectFile& file, std::span<const ByteSpan> pieces, DirectBuffers& buffers,
                           const std::string& path) {
   int fd = file.fd.get();
   uint64_t total = 0;
   for (ByteSpan piece : pieces) total += piece.size();
-  auto padded = (total + DirectStaging::kAlignment - 1) / DirectStaging::kAlignment * DirectStaging::kAlignment;
+  const uint64_t padded = whole_blocks(total);
   // One extent rather than one for each write. Where the file system can't, the writes allocate.
   if (padded > 0 && ::fallocate(fd, 0, 0, static_cast<off_t>(padded)) != 0 && errno == ENOSPC)
     return fail_errno("write " + path, ENOSPC);
 
-  MutableByteSpan buffer = staging.span();
+  const size_t size = std::min<uint64_t>(padded, kWriteBytes);
+  const std::shared_ptr<std::byte> memory = buffers.take(size);
+  const MutableByteSpan buffer(memory.get(), size);
   size_t filled = 0;
   uint64_t written = 0;
   for (ByteSpan piece : pieces) {
@@ -99,55 +148,12 @@ Result<DirectFile> open_direct(int directory_fd, const std::string& name, const 
   return DirectFile{UniqueFd(fd), false};
 }
 
-struct DirectBuffers::Kept {
-  struct Buffer {
-    std::byte* bytes = nullptr;
-    size_t size = 0;
-  };
-  Mutex mutex;
-  std::vector<Buffer> free GUARDED_BY(mutex);
-
-  ~Kept() {
-    for (Buffer b : free) std::free(b.bytes);
-  }
-
-  Buffer get(size_t size) {
-    {
-      MutexLock lock(mutex);
-      auto fits = std::find_if(free.begin(), free.end(), [&](Buffer b) { return b.size >= size; });
-      if (fits != free.end()) {
-        Buffer b = *fits;
-        free.erase(fits);
-        return b;
-      }
-    }
-    auto* bytes = static_cast<std::byte*>(std::aligned_alloc(DirectStaging::kAlignment, size));
-    MUST(bytes != nullptr);
-    return {bytes, size};
-  }
-
-  void give_back(Buffer b) {
-    {
-      MutexLock lock(mutex);
-      if (b.size <= kMaxKeptBytes && free.size() < kMaxKept) return free.push_back(b);
-    }
-    std::free(b.bytes);
-  }
-};
-
-DirectBuffers::DirectBuffers() : kept_(std::make_shared<Kept>()) {}
-
-std::shared_ptr<std::byte> DirectBuffers::take(size_t size) {
-  Kept::Buffer buffer = kept_->get(std::bit_ceil(std::max(size, DirectStaging::kAlignment)));
-  return {buffer.bytes, [kept = kept_, buffer](std::byte*) { kept->give_back(buffer); }};
-}
-
 Result<DirectBytes> read_direct(const DirectFile& file, uint64_t position, size_t size, DirectBuffers& buffers,
                                 const std::string& path) {
   // Whole blocks of the device, as O_DIRECT wants them; the file's end may cut the last one.
-  uint64_t begin = position / DirectStaging::kAlignment * DirectStaging::kAlignment;
+  uint64_t begin = position / DirectBuffers::kAlignment * DirectBuffers::kAlignment;
   size_t before = static_cast<size_t>(position - begin), wanted = before + size;
-  size_t whole = (wanted + DirectStaging::kAlignment - 1) / DirectStaging::kAlignment * DirectStaging::kAlignment;
+  size_t whole = whole_blocks(wanted);
   std::shared_ptr<std::byte> buffer = buffers.take(whole);
   for (size_t got = 0; got < wanted;) {
     ssize_t n = ::pread(file.fd.get(), buffer.get() + got, whole - got, static_cast<off_t>(begin + got));
@@ -156,8 +162,8 @@ Result<DirectBytes> read_direct(const DirectFile& file, uint64_t position, size_
     if (n == 0) return fail(Errc::kCorrupt, path + " became shorter while it was read");
     got += static_cast<size_t>(n);
     // A read that ends inside a block has met the file's end, or goes on from the block's beginning.
-    if (got < wanted) got = got / DirectStaging::kAlignment * DirectStaging::kAlignment;
-    if (got < wanted && n < static_cast<ssize_t>(DirectStaging::kAlignment))
+    if (got < wanted) got = got / DirectBuffers::kAlignment * DirectBuffers::kAlignment;
+    if (got < wanted && n < static_cast<ssize_t>(DirectBuffers::kAlignment))
       return fail(Errc::kCorrupt, path + " became shorter while it was read");
   }
   return DirectBytes{{buffer.get() + before, size}, buffer};

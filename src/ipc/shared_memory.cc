@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "base/shared_mapping.h"
+#include "base/huge_pages.h"
 
 namespace topicfs::ipc {
 

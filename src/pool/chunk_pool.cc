@@ -8,7 +8,7 @@
 #include <cerrno>
 
 #include "base/check.h"
-#include "base/shared_mapping.h"
+#include "base/huge_pages.h"
 
 namespace topicfs {
 

@@ -2,11 +2,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <string>
 
+#include "base/huge_pages.h"
 #include "io/file_system.h"
 
 namespace topicfs::wal {
@@ -21,8 +19,8 @@ class SegmentBuffer {
     // durable (fsync(2) reports their loss once), and a log that goes on behind them breaks when they are gone.
     if (!file && file.error().code == Errc::kInvalidArgument) file = fs.open(path, OpenMode::read, SyncMethod::buffered);
     if (!file) return tl::unexpected<Error>(std::move(file).error());
-    TRY_ASSIGN(size_t got, (*file)->read_at(0, {memory_.get(), bytes}));
-    return ByteSpan(memory_.get(), got);
+    TRY_ASSIGN(size_t got, (*file)->read_at(0, {memory_.bytes().data(), bytes}));
+    return ByteSpan(memory_.bytes().data(), got);
   }
 
   /// Likewise, from a disk that does not give all of it: what cannot be read is zeros, and counted in `unreadable`.
@@ -33,28 +31,21 @@ class SegmentBuffer {
     TRY_ASSIGN(uint64_t size, file->size());
     size = std::min(size, bytes);
     for (uint64_t at = 0; at < size; at += kDirectAlignment) {
-      MutableByteSpan block(memory_.get() + at, std::min<uint64_t>(kDirectAlignment, size - at));
+      MutableByteSpan block(memory_.bytes().data() + at, std::min<uint64_t>(kDirectAlignment, size - at));
       auto got = file->read_at(at, block);
       if (got && *got == block.size()) continue;
       std::fill(block.begin(), block.end(), std::byte{0});
       unreadable += block.size();
     }
-    return ByteSpan(memory_.get(), size);
+    return ByteSpan(memory_.bytes().data(), size);
   }
 
  private:
   void reserve(uint64_t bytes) {
-    if (bytes <= capacity_) return;
-    memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kDirectAlignment, bytes)));
-    if (!memory_) throw std::bad_alloc();
-    capacity_ = bytes;
+    if (bytes > memory_.bytes().size()) memory_ = HugeMemory(bytes);
   }
 
-  struct Free {
-    void operator()(std::byte* p) const { std::free(p); }
-  };
-  std::unique_ptr<std::byte, Free> memory_;
-  uint64_t capacity_ = 0;
+  HugeMemory memory_;
 };
 
 }  // namespace topicfs::wal

@@ -8,25 +8,15 @@
 #include <new>
 
 #include "base/check.h"
+#include "base/huge_pages.h"
 #include "base/log.h"
 #include "base/planted_bug.h"
 
 namespace topicfs::wal {
 namespace {
 
-constexpr size_t kPrewriteBytes = 1 << 20;
+constexpr size_t kPrewriteBytes = kHugePageBytes;
 constexpr size_t kKeptSegments = 1;  // for Reserve::use
-
-/// Memory that direct I/O takes.
-struct AlignedFree {
-  void operator()(std::byte* p) const { std::free(p); }
-};
-std::unique_ptr<std::byte, AlignedFree> aligned_zeros(size_t bytes) {
-  void* p = std::aligned_alloc(kDirectAlignment, bytes);
-  if (!p) throw std::bad_alloc();
-  std::memset(p, 0, bytes);
-  return std::unique_ptr<std::byte, AlignedFree>(static_cast<std::byte*>(p));
-}
 
 Result<void> write_zeros(File& file, uint64_t bytes, ByteSpan zeros) {
   for (uint64_t at = 0; at < bytes; at += zeros.size())
@@ -103,12 +93,12 @@ Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t nu
   auto segment = std::make_unique<Segment>();
   segment->file = std::move(*opened);
   TRY_ASSIGN(uint64_t size, segment->file->size());
-  auto zeros = aligned_zeros(kPrewriteBytes);
+  const HugeMemory zeros(kPrewriteBytes);
   if (size < options_.segment_bytes) {
     auto background = fs_.open(path, OpenMode::read_write, SyncMethod::direct);
     if (!background) background = fs_.open(path, OpenMode::read_write, SyncMethod::buffered);
     if (!background) return tl::unexpected<Error>(std::move(background).error());
-    if (auto written = write_zeros(**background, options_.segment_bytes, {zeros.get(), kPrewriteBytes}); !written) {
+    if (auto written = write_zeros(**background, options_.segment_bytes, zeros.bytes()); !written) {
       // A half-written file, ours or that of a daemon that was killed over it, would keep from the checkpoints the room
       // that they need to free segments.
       (void)fs_.remove(path);
@@ -119,8 +109,8 @@ Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t nu
   header.segment = number;
   header.bytes = options_.segment_bytes;
   header.store = options_.store;
-  encode(header, {zeros.get(), kBlockBytes});
-  TRY(segment->file->write_at(0, {ByteSpan(zeros.get(), kBlockBytes)}));
+  encode(header, zeros.bytes().first(kBlockBytes));
+  TRY(segment->file->write_at(0, {zeros.bytes().first(kBlockBytes)}));
   TRY(segment->file->sync());
   if (is_new && !planted(PlantedBug::no_directory_sync)) TRY(fs_.sync_directory(options_.directory));
   segment->number = number;

@@ -21,7 +21,7 @@ using namespace topicfs;
 
 namespace {
 
-constexpr size_t kObjectBytes = 64 << 20, kPieceBytes = 16'300, kRangeBytes = 1 << 20;
+constexpr size_t kObjectBytes = 64 << 20, kPieceBytes = 16'300, kRangeBytes = 1 << 20, kRawBytes = 1 << 20;
 
 double now() { return std::chrono::duration<double>(system_clock().now()).count(); }
 double cpu() {
@@ -56,13 +56,14 @@ size_t cached_bytes(const std::string& path) {
 
 /// The limit: aligned direct writes of the same size from one buffer, and one sync for each file.
 void write_raw(const std::string& directory, int objects, bool direct) {
-  DirectStaging staging;
+  DirectBuffers buffers;
+  auto memory = buffers.take(kRawBytes);
   for (int i = 0; i < objects; i++) {
     std::string path = directory + "/raw" + std::to_string(i);
     int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | (direct ? O_DIRECT : 0), 0600);
     MUST(fd >= 0 && ::fallocate(fd, 0, 0, kObjectBytes) == 0);
-    for (size_t at = 0; at < kObjectBytes; at += DirectStaging::kBytes)
-      MUST(::pwrite(fd, staging.span().data(), DirectStaging::kBytes, static_cast<off_t>(at)) == DirectStaging::kBytes);
+    for (size_t at = 0; at < kObjectBytes; at += kRawBytes)
+      MUST(::pwrite(fd, memory.get(), kRawBytes, static_cast<off_t>(at)) == kRawBytes);
     MUST(::fdatasync(fd) == 0);
     ::close(fd);
   }

@@ -29,7 +29,7 @@ using namespace topicfs::bench;
 namespace {
 
 constexpr double kRunForSeconds = 2;
-constexpr size_t kSegmentBytes = 64 << 20;
+constexpr size_t kSegmentBytes = 64 << 20, kRawBytes = 1 << 20;
 constexpr int kManyPartitions = 100'000;
 
 /// Everything is stored at once and never asked for.
@@ -92,8 +92,7 @@ class RawDisk {
     auto file = files_->open(path_, OpenMode::create, method_);
     MUST(file);
     file_ = std::move(*file);
-    for (size_t at = 0; at < kSegmentBytes; at += DirectStaging::kBytes)
-      MUST(file_->write_at(at, {staging_.span()}));
+    for (size_t at = 0; at < kSegmentBytes; at += kRawBytes) MUST(file_->write_at(at, {ByteSpan(memory_.get(), kRawBytes)}));
     MUST(file_->sync());
   }
   ~RawDisk() { (void)files_->remove(path_); }
@@ -101,7 +100,7 @@ class RawDisk {
   std::string_view method() const { return name_of(method_); }
   Run run(size_t bytes) {
     return run_threads(1, bytes, [&](int, uint64_t n) {
-      MUST(file_->write_at(n * bytes % kSegmentBytes, {staging_.span().first(bytes)}));
+      MUST(file_->write_at(n * bytes % kSegmentBytes, {ByteSpan(memory_.get(), bytes)}));
       MUST(file_->sync());
     });
   }
@@ -111,7 +110,9 @@ class RawDisk {
   std::string path_;
   SyncMethod method_{};
   std::unique_ptr<File> file_;
-  DirectStaging staging_;
+  // Small pages, as a plain program has them.
+  std::unique_ptr<std::byte, decltype(&std::free)> memory_{
+      static_cast<std::byte*>(std::aligned_alloc(kDirectAlignment, kRawBytes)), &std::free};
 };
 
 /// Tells a thread that its append is answered.

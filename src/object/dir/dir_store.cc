@@ -132,11 +132,10 @@ Result<void> DirStore::put_now(const std::string& key, const std::vector<ByteSpa
   if (overwrite == Overwrite::refuse && ::faccessat(root_.get(), key.c_str(), F_OK, 0) == 0)
     return fail(Errc::kExists, path_of(key) + " exists");
 
-  static thread_local DirectStaging staging;
   std::string temporary = std::to_string(next_temporary_++);
   std::string path = root_path_ + "/" + kTemporaryName + "/" + temporary;
   TRY_ASSIGN(DirectFile file, create_direct(temporary_.get(), temporary, path));
-  Result<void> outcome = write_direct(file, pieces, staging, path);
+  Result<void> outcome = write_direct(file, pieces, buffers_, path);
   if (outcome) outcome = name_it(temporary, key, overwrite);
   if (!outcome) {
     (void)::unlinkat(temporary_.get(), temporary.c_str(), 0);

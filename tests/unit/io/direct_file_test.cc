@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
+#include "base/huge_pages.h"
 #include "base/unique_fd.h"
 #include "support/temporary_directory.h"
 
@@ -21,10 +24,10 @@ struct Fixture {
   std::vector<std::byte> write(const std::string& name, size_t size) {
     std::vector<std::byte> bytes(size);
     for (size_t i = 0; i < size; i++) bytes[i] = static_cast<std::byte>(i * 7 + i / 4096);
-    DirectStaging staging;
     auto file = create_direct(fd.get(), name, name).value();
-    ByteSpan piece(bytes);
-    REQUIRE(write_direct(file, {&piece, 1}, staging, name));
+    std::vector<ByteSpan> pieces;
+    for (size_t at = 0; at < size; at += 700'001) pieces.push_back(ByteSpan(bytes).subspan(at, std::min<size_t>(size - at, 700'001)));
+    REQUIRE(write_direct(file, pieces, buffers, name));
     return bytes;
   }
 };
@@ -59,12 +62,33 @@ TEST_CASE_FIXTURE(Fixture, "what is not there, or is behind a symbolic link, doe
   CHECK_FALSE(open_direct(fd.get(), "link", "link"));
 }
 
-TEST_CASE("a buffer is used again when its reader has let go of it, and not before") {
+TEST_CASE_FIXTURE(Fixture, "a file of many pieces, longer than what is written at a time, has all of them in order") {
+  const auto bytes = write("long", (5 << 20) + 77);
+  auto file = open_direct(fd.get(), "long", "long").value();
+  auto read = read_direct(file, 0, bytes.size(), buffers, "long").value();
+  CHECK(std::memcmp(read.bytes.data(), bytes.data(), bytes.size()) == 0);
+  write("none", 0);
+}
+
+TEST_CASE("a large buffer lies where huge pages fit, and is used again when its reader has let go of it, not before") {
   DirectBuffers buffers;
-  auto first = buffers.take(100'000);
+  auto first = buffers.take(1'000'000);
   std::byte* at = first.get();
-  auto second = buffers.take(100'000);
+  CHECK(reinterpret_cast<uintptr_t>(at) % kHugePageBytes == 0);
+  auto second = buffers.take(1'000'000);
   CHECK(second.get() != at);
   first.reset();
-  CHECK(buffers.take(50'000).get() == at);
+  CHECK(buffers.take(600'000).get() == at);
+}
+
+TEST_CASE("of the buffers that fit the smallest is used, and small ones take no huge page") {
+  DirectBuffers buffers;
+  auto large = buffers.take(5 << 20), small = buffers.take(1 << 20);
+  std::byte *large_at = large.get(), *small_at = small.get();
+  large.reset();
+  small.reset();
+  CHECK(buffers.take(4096).get() != small_at);
+  auto again = buffers.take(1 << 20);
+  CHECK(again.get() == small_at);
+  CHECK(buffers.take(2 << 20).get() == large_at);
 }

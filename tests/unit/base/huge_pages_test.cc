@@ -1,4 +1,4 @@
-#include "base/shared_mapping.h"
+#include "base/huge_pages.h"
 
 #include <doctest/doctest.h>
 #include <sys/mman.h>
@@ -55,4 +55,16 @@ TEST_CASE("populated memory is resident, and keeps what was in it") {
   CHECK(std::all_of(pages.begin(), pages.end(), [](unsigned char p) { return (p & 1) != 0; }));
   CHECK(populate_shared({base + 4096, 4096}));
   ::munmap(base, size);
+}
+
+TEST_CASE("private memory is zeros, in whole huge pages, and moves") {
+  HugeMemory memory(kHugePageBytes + 1);
+  std::byte* at = memory.bytes().data();
+  CHECK(memory.bytes().size() == 2 * kHugePageBytes);
+  CHECK(reinterpret_cast<uintptr_t>(at) % kHugePageBytes == 0);
+  CHECK(std::all_of(at, at + memory.bytes().size(), [](std::byte b) { return b == std::byte{0}; }));
+  HugeMemory other;
+  other = std::move(memory);
+  CHECK(other.bytes().data() == at);
+  at[kHugePageBytes] = std::byte{1};
 }
