@@ -56,6 +56,9 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
       return fail(Errc::kInvalidArgument, "wal-max-size must be at least 4 times wal-segment-size");
     TRY(parts_.files.make_directories(wal_dir()));
     TRY_ASSIGN(engine_->lock_, parts_.files.lock(o.data_dir + "/lock"));
+    // What is seen here may be a file that a daemon renamed before its sync failed. It must stay what it is: what is done
+    // on its word, such as using log segments again, cannot be taken back.
+    TRY(parts_.files.sync_directory(o.data_dir));
     auto identity = read_file(parts_.files, o.data_dir + "/" + kIdentityFile, kMaxIdentityBytes);
     if (identity) {
       std::string text(as_text(*identity));

@@ -87,8 +87,10 @@ void Segments::stop() {
 /// Opens or makes the file, writes it once from end to end if it is new or of another size, then its header.
 Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t number) {
   auto opened = fs_.open(path, OpenMode::read_write, options_.method);
-  bool is_new = !opened && opened.error().code == Errc::kNotFound;
-  if (is_new) opened = fs_.open(path, OpenMode::create, options_.method);
+  if (!opened && opened.error().code == Errc::kNotFound) {
+    names_durable_ = false;
+    opened = fs_.open(path, OpenMode::create, options_.method);
+  }
   if (!opened) return tl::unexpected<Error>(std::move(opened).error());
   auto segment = std::make_unique<Segment>();
   segment->file = std::move(*opened);
@@ -112,7 +114,9 @@ Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t nu
   encode(header, zeros.bytes().first(kBlockBytes));
   TRY(segment->file->write_at(0, {zeros.bytes().first(kBlockBytes)}));
   TRY(segment->file->sync());
-  if (is_new && !planted(PlantedBug::no_directory_sync)) TRY(fs_.sync_directory(options_.directory));
+  // Also for a file that is not new: the sync of its name may have failed when it was.
+  if (!names_durable_ && !planted(PlantedBug::no_directory_sync)) TRY(fs_.sync_directory(options_.directory));
+  names_durable_ = true;
   segment->number = number;
   segment->path = std::move(path);
   segment->chunks.assign((options_.segment_bytes + pool_.chunk_bytes() - 1) / pool_.chunk_bytes(), kNoChunk);

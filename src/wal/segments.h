@@ -153,6 +153,7 @@ class Segments {
   uint32_t next_file_ GUARDED_BY(mutex_) = 0;
   uint32_t resident_ GUARDED_BY(mutex_) = 0;
   bool preparing_ GUARDED_BY(mutex_) = false, starved_ GUARDED_BY(mutex_) = false;
+  bool names_durable_ = true;  // of the files; for prepare(), of which one runs at a time
   bool stopping_ GUARDED_BY(mutex_) = true;
   std::string last_error_ GUARDED_BY(mutex_);
   Task on_ready_;

@@ -179,16 +179,17 @@ void Simulation::quiet_time(MonotonicTime duration) {
 
 /// Every fault is over: what is too old goes, and what lives nowhere is not stored.
 void Simulation::check_retention(SeededRandom& r) {
+  uint64_t life = machine_->life();
   create_topic(r);  // so that something is stored, and this epoch announces itself
   quiet_time(std::chrono::hours(1));
   append_text(r);
   quiet_time(std::chrono::hours(1));
+  if (machine_->life() != life) return;  // an end that was still to come has come
   if (!was_taken_over_ && outcome_.failure.empty() && pick(r)) check(bucket_check_.check_collected());
   for (Topic& t : topics_)
     if (t.is_there() && !t.busy) change_retention(t, {{"retention.ms", "1000"}, {"retention.bytes", std::nullopt}});
-  uint64_t life = machine_->life();
   quiet_time(std::chrono::hours(12));
-  if (machine_->life() != life) return;  // an end that was still to come has come
+  if (machine_->life() != life) return;
   if (!outcome_.failure.empty()) return;
   if (!was_taken_over_) check(bucket_check_.check_collected());
   // A record may have been stamped by a clock that was ahead of this one.

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "support/manual_executor.h"
 #include "support/memory_file_system.h"
 
@@ -49,6 +51,33 @@ TEST_CASE_FIXTURE(Fixture, "a half-written segment is completed and used where t
   REQUIRE(segments.start(4, [] {}));
   CHECK(files.contents(path).size() == options.segment_bytes);
   CHECK(segments.open_next(wal::Reserve::keep)->number == 4);
+  executor.run_until_idle();
+  segments.stop();
+}
+
+TEST_CASE_FIXTURE(Fixture, "a new segment whose name could not be made durable is not used until it could") {
+  options.max_segments = 2;
+  wal::Segments segments(options, files, device, *pool);
+  REQUIRE(segments.start(4, [] {}));
+  int failures = 0;
+  files.set_faults(
+      [&](const DiskRequest& q) {
+        bool fails = q.operation == DiskOperation::sync_directory && failures++ == 0;
+        return fails ? DiskFate{Error{Errc::kIo, 5, "sync"}} : DiskFate{};
+      },
+      [] { return true; });
+  executor.run_until_idle();
+  REQUIRE(segments.open_next(wal::Reserve::use)->number == 4);
+  wal::Segment* next = segments.open_next(wal::Reserve::use);
+  if (!next) {
+    executor.run_until_idle();
+    next = segments.open_next(wal::Reserve::use);
+  }
+  REQUIRE(next);
+  CHECK(failures >= 2);
+  files.crash();
+  auto paths = files.paths();
+  CHECK(std::find(paths.begin(), paths.end(), next->path) != paths.end());
   executor.run_until_idle();
   segments.stop();
 }
