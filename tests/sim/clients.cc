@@ -276,15 +276,15 @@ bool Simulation::may_fail(const Error& error) {
   }
 }
 
-/// A reader may be told so since it asked.
+/// A reader may be told so since it asked. Of an engine that is ending nobody can ask whether it is so.
 bool Simulation::is_deleted(PartitionId id, TextPosition at) {
-  if (!machine_->is_up()) return false;
+  if (!machine_->is_up()) return true;
   auto ends = machine_->engine().ends(id);
   return ends && at < ends->text_start;
 }
 
 bool Simulation::is_deleted(PartitionId id, Offset at) {
-  if (!machine_->is_up()) return false;
+  if (!machine_->is_up()) return true;
   auto ends = machine_->engine().ends(id);
   return ends && at < ends->log_start;
 }
@@ -351,6 +351,7 @@ bool Simulation::read_all(PartitionModel& p, SeededRandom& r) {
       if (machine_->life() == life) fail("a read is never answered");
       return false;
     }
+    if (!machine_->is_up()) return false;
     Result<TextRead>& read = **answer;
     if (!read && read.error().code == Errc::kOutOfRange && is_deleted(p.id, at)) {
       at = machine_->engine().ends(p.id)->text_start;
@@ -382,6 +383,7 @@ bool Simulation::fetch_all(PartitionModel& p, SeededRandom& r) {
       if (machine_->life() == life) fail("a fetch is never answered");
       return false;
     }
+    if (!machine_->is_up()) return false;
     Result<Fetched>& fetched = **answer;
     if (!fetched && fetched.error().code == Errc::kOutOfRange && is_deleted(p.id, at)) {
       at = machine_->engine().ends(p.id)->log_start;
