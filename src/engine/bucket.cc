@@ -62,14 +62,23 @@ void Bucket::try_claim(uint64_t epoch, int tries, Completion<uint64_t> done) {
   put_text(store_, key, "\n", planted(PlantedBug::skip_epoch_check) ? Overwrite::allow : Overwrite::refuse, std::move(claimed));
 }
 
-void Bucket::read_state(const Uuid& store, Completion<BucketState> done) {
-  store_.list(kCheckpointPrefix, "", [this, store, done = std::move(done)](Result<std::vector<ListedObject>> r) mutable {
+void Bucket::find_newest_checkpoint(Completion<std::optional<ListedCheckpoint>> done) {
+  store_.list(kCheckpointPrefix, "", [this, done = std::move(done)](Result<std::vector<ListedObject>> r) mutable {
     if (!r) return done(tl::unexpected<Error>(std::move(r).error()));
-    if (r->empty()) return list_newer({}, std::move(done));
-    std::string key = r->back().key;
-    auto name = parse_checkpoint_key(key);
-    if (!name || r->back().size > kMaxCheckpointBytes)
-      return done(fail(Errc::kCorrupt, store_.url() + "/" + key + " is not a checkpoint's name or size"));
+    if (r->empty()) return done(std::optional<ListedCheckpoint>());
+    const ListedObject& newest = r->back();
+    auto name = parse_checkpoint_key(newest.key);
+    if (!name || newest.size > kMaxCheckpointBytes)
+      return done(fail(Errc::kCorrupt, store_.url() + "/" + newest.key + " is not a checkpoint's name or size"));
+    done(std::optional<ListedCheckpoint>({newest.key, *name, newest.size}));
+  });
+}
+
+void Bucket::read_state(const Uuid& store, Completion<BucketState> done) {
+  find_newest_checkpoint([this, store, done = std::move(done)](Result<std::optional<ListedCheckpoint>> newest) mutable {
+    if (!newest) return done(tl::unexpected<Error>(std::move(newest).error()));
+    if (!*newest) return list_newer({}, std::move(done));
+    std::string key = (*newest)->key;
     auto read = [this, store, key, done = std::move(done)](Result<ObjectBytes> got) mutable {
       if (!got) return done(tl::unexpected<Error>(std::move(got).error()));
       auto checkpoint = decode_checkpoint(got->bytes);
@@ -79,7 +88,7 @@ void Bucket::read_state(const Uuid& store, Completion<BucketState> done) {
       state.checkpoint = std::move(*checkpoint);
       list_newer(std::move(state), std::move(done));
     };
-    store_.get(key, {0, r->back().size}, std::move(read));
+    store_.get(key, {0, (*newest)->size_bytes}, std::move(read));
   });
 }
 

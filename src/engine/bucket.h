@@ -23,6 +23,13 @@ struct BucketState {
   std::vector<NewerObject> newer;        ///< of the checkpoint's epoch, in order, none missing
 };
 
+/// A checkpoint that the bucket holds.
+struct ListedCheckpoint {
+  std::string key;
+  EpochAndSequence name;
+  uint64_t size_bytes = 0;
+};
+
 /// Every verb answers once; the store outlives them. Errors are the store's, and kCorrupt.
 class Bucket {
  public:
@@ -33,6 +40,8 @@ class Bucket {
   /// One more than any that was claimed. Where the server has no conditional PUT, two daemons that start at the
   /// same moment are not told apart.
   void claim_epoch(Completion<uint64_t> done);
+  /// By its key: nothing of it is read. None in a bucket that no daemon has written to.
+  void find_newest_checkpoint(Completion<std::optional<ListedCheckpoint>> done);
   void read_state(const Uuid& store, Completion<BucketState> done);
 
  private:

@@ -1,5 +1,7 @@
 // How an engine comes up: who we are and whose data this is (the store's identity, an epoch of our own), then
 // what we know (the local checkpoint, or the bucket's), then the log. Any failure on the way ends the start.
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "base/check.h"
@@ -85,7 +87,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
                                                   " objects in it; check --store"));
     if (bucket_id) {
       engine_->store_id_ = *bucket_id;
-      return claim();
+      return check_ours(&EngineOpening::claim);
     }
     engine_->store_id_ = local_id_ ? *local_id_ : random_uuid(parts_.random);
     bucket_.write_identity(engine_->store_id_, [self = shared_from_this()](Result<void> r) {
@@ -104,13 +106,32 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     return {};
   }
 
+  /// That the bucket holds nothing later than this directory, whose checkpoint is durable before it is uploaded. Another
+  /// machine may have taken the bucket over, or the directory is an old copy: what it knows must not become the newest.
+  void check_ours(void (EngineOpening::*next)()) {
+    if (!local_id_) return (this->*next)();
+    bucket_.find_newest_checkpoint([self = shared_from_this(), next](Result<std::optional<ListedCheckpoint>> newest) {
+      if (!newest) return self->end(tl::unexpected<Error>(std::move(newest).error()));
+      EpochAndSequence known;
+      if (self->checkpoint_) known = {self->checkpoint_->epoch, self->checkpoint_->sequence};
+      if (*newest && (*newest)->name > known)
+        return self->end(fail(Errc::kInvalidArgument,
+                              fmt::format("{} has been written by a daemon with another data directory since {} was last used: "
+                                          "its {} is newer. Start with an empty data directory, which recovers what is in the "
+                                          "store; topicfs-dump shows what this one's log holds beyond that",
+                                          self->parts_.store.url(), self->options_.data_dir, (*newest)->key)));
+      (self.get()->*next)();
+    });
+  }
+
   void claim() {
     bucket_.claim_epoch([self = shared_from_this()](Result<uint64_t> epoch) {
       if (!epoch) return self->end(tl::unexpected<Error>(epoch.error()));
       if (*epoch > kMaxEpoch) return self->end(fail(Errc::kCorrupt, "an epoch of " + std::to_string(*epoch) + " was claimed"));
       self->engine_->epoch_ = *epoch;
       self->engine_->next_producer_id_ = static_cast<int64_t>(*epoch) << kProducerIdBits;
-      if (self->local_id_) return self->open_local();
+      // Again, for what was written since: who claims now starts from it.
+      if (self->local_id_) return self->check_ours(&EngineOpening::open_local);
       self->bucket_.read_state(self->engine_->store_id_, [self](Result<BucketState> state) {
         if (!state) return self->end(tl::unexpected<Error>(state.error()));
         self->open_from_bucket(std::move(*state));

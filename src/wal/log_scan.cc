@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "wal/parse_commit.h"
+#include "wal/commit_chain.h"
 #include "wal/segment_buffer.h"
 
 namespace topicfs::wal {
@@ -24,11 +24,14 @@ std::optional<EntryHeader> parse_entry_header(ByteSpan segment, uint64_t at, uin
 class Scan {
  public:
   Scan(FileSystem& fs, const std::string& directory, const Uuid& store, LogPosition from, ScanHandler& handler)
-      : fs_(fs), directory_(directory), store_(store), from_(from), handler_(handler) {}
+      : fs_(fs), directory_(directory), store_(store), from_(from), handler_(handler), chain_(from) {}
 
   Result<LogScan> run() {
     TRY(find_segments());
     for (SegmentFile& f : scan_.used) TRY(accept_commits(f));
+    scan_.commits = chain_.commits();
+    scan_.next_commit = chain_.next_commit();
+    scan_.next_sequence = chain_.next_sequence();
     if (scan_.commits == 0) scan_.end = from_;
     TRY(look_behind());
     return std::move(scan_);
@@ -81,7 +84,8 @@ class Scan {
         entries.push_back({e, LogPosition::at(f.header.segment, byte),
                            bytes.subspan(byte + sizeof(EntryHeader), e.body_bytes)});
       });
-      if (!commit || !continues(*commit, entries)) break;
+      if (!commit) break;
+      if (!chain_.continues(f.header.segment, *commit, entries.empty() ? nullptr : &entries.front().header)) break;
       for (const ScannedEntry& e : entries) {
         if (e.at < from_ || e.header.type != EntryType::batch) continue;
         handler_.on_entry(e);
@@ -93,18 +97,9 @@ class Scan {
     return {};
   }
 
-  bool continues(const ParsedCommit& c, const std::vector<ScannedEntry>& entries) const {
-    if (scan_.commits == 0) return from_.v != 0 || c.body.number == 1;
-    return c.body.number == scan_.next_commit && c.body.previous == previous_checksum_ &&
-           (entries.empty() || entries.front().header.sequence == scan_.next_sequence);
-  }
-
   void accept(SegmentFile& f, const ParsedCommit& commit) {
-    scan_.commits++;
+    chain_.accept(commit);
     scan_.bytes += commit.end - f.end;
-    scan_.next_commit = commit.body.number + 1;
-    previous_checksum_ = commit.body.checksum;
-    scan_.next_sequence = commit.last_sequence + 1;
     f.end = commit.end;
     scan_.end = LogPosition::at(f.header.segment, f.end);
   }
@@ -219,8 +214,8 @@ class Scan {
   LogScan scan_;
   LogDamage damage_;
   std::string first_path_;  // where the first commit behind the damage is
-  uint32_t previous_checksum_ = 0;
   SegmentBuffer buffer_;
+  CommitChain chain_;
 };
 
 }  // namespace

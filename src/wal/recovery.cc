@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/planted_bug.h"
-#include "wal/parse_commit.h"
+#include "wal/commit_chain.h"
 #include "wal/segment_buffer.h"
 
 namespace topicfs::wal {
@@ -22,7 +22,7 @@ class Recovery {
  public:
   Recovery(FileSystem& fs, const std::string& directory, const Uuid& store, LogPosition from, Segments& segments,
            RecoveryHandler& handler)
-      : fs_(fs), directory_(directory), store_(store), from_(from), segments_(segments), handler_(handler) {}
+      : fs_(fs), directory_(directory), store_(store), from_(from), segments_(segments), handler_(handler), chain_(from) {}
 
   Result<Recovered> run() {
     TRY(find_segments());
@@ -31,6 +31,10 @@ class Recovery {
     TRY(look_for_damage());
     TRY(make_durable());
     TRY(hand_over());
+    recovered_.commits = chain_.commits();
+    recovered_.start.commit = chain_.next_commit();
+    recovered_.start.previous_checksum = chain_.previous_checksum();
+    recovered_.start.sequence = chain_.next_sequence();
     return recovered_;
   }
 
@@ -78,7 +82,7 @@ class Recovery {
       entries_.clear();
       auto commit = parse_commit(bytes, at, f.header.segment,
                                  [&](const EntryHeader& e, uint32_t byte) { entries_.push_back({e, byte}); });
-      if (!commit || !continues(*commit)) break;
+      if (!commit || !continues(f, *commit)) break;
       TRY(accept(f, bytes, at, *commit));
       at = commit->end;
     }
@@ -86,11 +90,9 @@ class Recovery {
     return {};
   }
 
-  bool continues(const ParsedCommit& c) const {
+  bool continues(const Found& f, const ParsedCommit& commit) const {
     if (planted(PlantedBug::ignore_chain)) return true;
-    if (recovered_.commits == 0) return from_.v != 0 || c.body.number == 1;
-    return c.body.number == recovered_.start.commit && c.body.previous == recovered_.start.previous_checksum &&
-           (entries_.empty() || entries_.front().header.sequence == recovered_.start.sequence);
+    return chain_.continues(f.header.segment, commit, entries_.empty() ? nullptr : &entries_.front().header);
   }
 
   Result<void> accept(const Found& f, ByteSpan bytes, uint32_t at, const ParsedCommit& commit) {
@@ -100,11 +102,8 @@ class Recovery {
       TRY(handler_.on_entry({e.header, position, bytes.subspan(e.byte + sizeof(EntryHeader), e.header.body_bytes)}));
       recovered_.entries++;
     }
-    recovered_.commits++;
+    chain_.accept(commit);
     recovered_.bytes += commit.end - at;
-    recovered_.start.commit = commit.body.number + 1;
-    recovered_.start.previous_checksum = commit.body.checksum;
-    recovered_.start.sequence = commit.last_sequence + 1;
     recovered_.end = LogPosition::at(f.header.segment, commit.end);
     if (recovered_.end > from_) handler_.on_commit(recovered_.end);
     last_ = &f;
@@ -113,7 +112,7 @@ class Recovery {
 
   /// A whole commit behind the break means that what is broken had been acknowledged.
   Result<void> look_for_damage() {
-    if (recovered_.commits == 0 && found_.empty() && unreadable_.empty()) return {};
+    if (chain_.commits() == 0 && found_.empty() && unreadable_.empty()) return {};
     for (size_t i = 0; i < found_.size(); i++) {
       if (last_ && found_[i].header.segment < last_->header.segment) continue;
       TRY_ASSIGN(ByteSpan bytes, buffer_.read(fs_, found_[i].path, found_[i].header.bytes));
@@ -139,13 +138,13 @@ class Recovery {
 
   Result<void> refuse_commit_at(const std::string& path, ByteSpan bytes, uint32_t at, uint32_t number) {
     auto commit = parse_commit(bytes, at, number, [](const EntryHeader&, uint32_t) {});
-    if (!commit || commit->body.number < recovered_.start.commit) return {};
+    if (!commit || commit->body.number < chain_.next_commit()) return {};
     // Also when nothing was accepted: then the log's very beginning is what is damaged.
     return fail(Errc::kCorrupt,
                 fmt::format("the log is damaged before commit {} (in {} at byte {}): commit {} is missing or does not "
                             "match its checksums, and what it held had been acknowledged; restore the data directory from a "
                             "copy, start with an empty one to recover what is in the store, or see topicfsctl repair",
-                            commit->body.number, path, at, recovered_.start.commit));
+                            commit->body.number, path, at, chain_.next_commit()));
   }
 
   void count_torn(const Found& f, ByteSpan bytes, uint32_t from) {
@@ -197,6 +196,7 @@ class Recovery {
   const Found* last_ = nullptr;
   std::vector<Entry> entries_;
   SegmentBuffer buffer_;
+  CommitChain chain_;
   Recovered recovered_;
 };
 

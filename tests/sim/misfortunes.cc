@@ -116,18 +116,22 @@ void Simulation::start_together(SeededRandom& r) {
   outcome_.crashes++;
   zombie_ = make_other_machine();
   zombie_->start();
+  may_be_too_late_ = true;
   open();
+  may_be_too_late_ = false;
   for (int i = 0; i < Machine::kMaxTasks && !zombie_->has_started() && zombie_->run_next(); i++) {}
   if (over_ || !outcome_.failure.empty()) return;
   if (Result<void> opened = zombie_->take_outcome(); !opened) {
     note("the other machine does not open: " + opened.error().message());
+    if (!machine_->is_up()) return fail("of two machines that start together, both are refused");
     return end_zombie();
   }
   know_epoch(*zombie_);
-  if (zombie_->engine().leader_epoch() > machine_->engine().leader_epoch()) {
+  if (!machine_->is_up() || zombie_->engine().leader_epoch() > machine_->engine().leader_epoch()) {
     note("the other machine has the bucket");
-    machine_->engine().remove_listener(this);
+    if (machine_->is_up()) machine_->engine().remove_listener(this);
     std::swap(machine_, zombie_);
+    if (!zombie_->is_up()) zombie_.reset();
     disk_lost_ = true;
     after_open();
   }
@@ -157,6 +161,17 @@ bool Simulation::is_announced() {
     if (key.starts_with("checkpoints/")) checkpoint = key.substr(12, 16);
   }
   return epoch == checkpoint;
+}
+
+/// The old machine starts again, with the data directory that it had: it must not come up on a bucket that another has
+/// written to since.
+void Simulation::check_too_late() {
+  note("the old machine starts again");
+  zombie_->end(zombie_->has_power() ? End::killed : End::power_cut);
+  zombie_->start();
+  for (int i = 0; i < Machine::kMaxTasks && !zombie_->has_started() && zombie_->run_next(); i++) {}
+  if (Result<void> opened = zombie_->take_outcome(); opened) fail("the old machine opens a bucket that another has written to");
+  else note("it does not open: " + opened.error().message());
 }
 
 void Simulation::lose_disk(SeededRandom& r) {
@@ -189,6 +204,8 @@ void Simulation::open() {
       return after_open();
     }
     note("not opened: " + opened.error().message());
+    if (may_be_too_late_ && opened.error().what.find("with another data directory") != std::string::npos)
+      return machine_->end(End::killed);
     bool power = machine_->has_power();
     machine_->end(power ? End::killed : End::power_cut);
     if (!power) {

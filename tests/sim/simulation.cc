@@ -154,8 +154,9 @@ bool Simulation::drive_until(const std::function<bool()>& done, int tasks) {
 /// When every fault is over, the engine must work; and the bucket alone must be enough.
 void Simulation::finish() {
   SeededRandom r(seed_ ^ 0xf1);
-  end_zombie();
   calm();
+  if (zombie_ && is_announced()) check_too_late();
+  end_zombie();
   restart();  // the log may be poisoned, and nobody been told
   if (!outcome_.failure.empty()) return;
   calm();

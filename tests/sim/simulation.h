@@ -155,6 +155,7 @@ class Simulation final : private EngineListener {
   void know_epoch(Machine& machine);
   void write_as_zombie(SeededRandom& r);
   void end_zombie();
+  void check_too_late();
   bool is_announced();
   void rot(SeededRandom& r);
   void lie(SeededRandom& r);
@@ -173,6 +174,7 @@ class Simulation final : private EngineListener {
   const bool buffered_only_;     ///< the disk has no synchronous writes
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Machine> zombie_;  ///< a machine whose bucket another has taken over
+  bool may_be_too_late_ = false;  ///< another machine may have written to the bucket while this one starts
   bool was_taken_over_ = false;  ///< another machine may have left something in the bucket
   std::set<int32_t> epochs_;     ///< of all machines that came up
   Outcome outcome_;

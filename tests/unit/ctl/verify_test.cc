@@ -186,6 +186,32 @@ TEST_CASE("a damaged batch in the log is named with its partition, and cut with 
   CHECK_MESSAGE(c.damages() == 0, c.all_said());
 }
 
+TEST_CASE("a log of whose first segment nothing holds is cut down to its checkpoint, and not read on behind it") {
+  Checked c;
+  c.write();
+  c.start();
+  c.stop();
+  c.start();
+  for (int i = 0; i < 6; i++) REQUIRE(c.append(c.partition("orders"), "after " + std::to_string(i) + "\n"));
+  Offset end = c.engine->ends(c.partition("orders"))->visible_end;
+  c.kill();
+  auto checkpoint = decode_checkpoint(c.files.contents("/data/checkpoint"));
+  REQUIRE(checkpoint);
+  c.files.damage(c.segment(checkpoint->log_from.segment()), 4096 + 10);  // the first commit
+  CHECK(c.damages("/data", false) == 1);
+  auto opened = c.open();
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == Errc::kCorrupt);
+  c.kill();
+  auto cut = c.repair();
+  REQUIRE(cut);
+  CHECK(*cut == Cut::done);
+  CHECK_MESSAGE(c.damages("/data", false) == 0, c.all_said());
+  c.start();
+  CHECK(c.engine->ends(c.partition("orders"))->visible_end == end - 6);
+  CHECK(c.append(c.partition("orders"), "goes on\n"));
+}
+
 TEST_CASE("a log whose first segment is gone is cut down to its checkpoint") {
   Checked c;
   c.write();

@@ -354,3 +354,29 @@ TEST_CASE("a bucket that cannot be read stops the start, and so does a data dire
     CHECK(opened.error().code == Errc::kCorrupt);
   }
 }
+
+TEST_CASE("a data directory that is older than what the bucket holds stops the start, and claims nothing") {
+  EngineFixture f, other;
+  f.start();
+  REQUIRE(f.append(f.make_partition("orders"), "x\n"));
+  f.stop();
+  SUBCASE("another machine has taken the bucket over and written to it") {
+    other.bucket = f.bucket;
+    other.start();
+    REQUIRE(other.append(other.partition("orders"), "y\n"));
+    other.stop();
+    auto claims = f.keys("epochs/");
+    auto opened = f.open();
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == Errc::kInvalidArgument);
+    CHECK(opened.error().what.find("another data directory") != std::string::npos);
+    CHECK(f.keys("epochs/") == claims);
+  }
+  SUBCASE("another machine has been there, and wrote nothing") {
+    other.bucket = f.bucket;
+    other.start();
+    other.power_cut();
+    f.start();
+    CHECK(f.read(f.partition("orders")) == "x\n");
+  }
+}
