@@ -156,8 +156,9 @@ void Simulation::change_retention(Topic& t, std::map<std::string, std::optional<
   }
   t.busy = true;
   t.state.begin(describe(TopicPtr(next)));
-  // What was decided by the limits before the last ones has taken effect.
+  // What was decided by the limits before the last ones has taken effect. The last change may have been lost in a crash.
   if (t.limits.size() > 1) t.limits.erase(t.limits.begin(), t.limits.end() - 1);
+  t.limits.push_back(limits_of(now->settings));
   t.limits.push_back(limits_of(next->settings));
   machine_->engine().change_settings(t.id, std::move(changes), topic_changed(static_cast<size_t>(&t - topics_.data())));
 }
