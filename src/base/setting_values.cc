@@ -1,5 +1,6 @@
 #include "base/setting_values.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <filesystem>
@@ -132,10 +133,9 @@ Result<Address> parse_address(std::string_view text) {
   std::string_view host = text.substr(0, colon);
   bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
-  if (host.empty() || (!bracketed && host.find_first_of(":[]") != std::string_view::npos) ||
-      host.find_first_of(" /\t,") != std::string_view::npos) {
-    return expected_form(kForm);
-  }
+  bool is_ipv6 = host.find(':') != std::string_view::npos;
+  auto unfit = [](char c) { return c <= ' ' || c >= 0x7f || std::string_view("[]/,").find(c) != std::string_view::npos; };
+  if (host.empty() || bracketed != is_ipv6 || std::any_of(host.begin(), host.end(), unfit)) return expected_form(kForm);
   auto port = parse_integer(text.substr(colon + 1));
   if (!port || *port < 1 || *port > 65535) return expected_form(kForm);
   return Address{std::string(host), static_cast<uint16_t>(*port)};

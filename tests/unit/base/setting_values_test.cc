@@ -47,7 +47,7 @@ TEST_CASE("an address has a host and a port, IPv6 in brackets") {
   CHECK(*parse_address("kafka.example:65535") == Address{"kafka.example", 65535});
   CHECK(to_string(*parse_address("[::1]:9092")) == "[::1]:9092");
   for (auto bad : {"", "9092", ":9092", "host", "host:", "host:0", "host:65536", "host:x", "::1:9092",
-                   "[::1]", "a b:1"}) {
+                   "[::1]", "a b:1", "[kafka.example]:1", "[a]:b]:1", "[::1]]:1", "a\001b:1", "\xc3\xa4:1"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_address(bad));
   }
