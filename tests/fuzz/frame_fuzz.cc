@@ -11,42 +11,60 @@ using namespace topicfs::ipc;
 
 namespace {
 
-/// What decodes is written again as it was, and decodes again.
+template <class... Message>
+struct List {
+  template <class Visit>
+  static void for_each(Visit visit) {
+    (visit.template operator()<Message>(), ...);
+  }
+};
+
+using Messages =
+    List<Hello, CreateTopic, AddPartitions, DeleteTopic, ChangeSettings, ChangeTopicOwnership, ChangePartitionOwnership,
+         SetModified, AppendBatch, AppendText, Cancel, Sync, AllocateProducerIds, DeleteRecords, ReadText, Fetch,
+         FindTimestamp, GetLeaderEpochs, GetStatus, Release, CommitOffsets, FetchOffsets, DeleteOffsets, SaveGroup,
+         DeleteGroup, ListGroups, Failed, Done, TopicDone, AppendedAnswer, Number, BytesAnswer, Timestamp, LeaderEpochs,
+         Text, Offsets, Groups, Welcome, Ready, TopicChanged, TopicDeleted, Durable>;
+
+template <class Message>
+std::vector<std::byte> written(const Message& message, ByteSpan tail) {
+  std::vector<std::byte> frame;
+  put_frame(frame, 1, message, tail);
+  MUST(decode_header(frame, frame.size()));
+  return frame;
+}
+
+/// What decodes is written in a form that decodes to the same.
 template <class Message>
 void try_message(ByteSpan payload) {
   auto message = decode_with_tail<Message>(payload);
   if (!message) return;
-  std::vector<std::byte> again;
-  put_frame(again, 1, message->first, message->second);
-  MUST(decode_header(again, again.size()));
-  auto written = ByteSpan(again).subspan(kFrameHeaderBytes);
-  MUST(written.size() <= payload.size());
-  MUST(decode_with_tail<Message>(written));
+  auto once = written(message->first, message->second);
+  auto again = decode_with_tail<Message>(ByteSpan(once).subspan(kFrameHeaderBytes));
+  MUST(again && written(again->first, again->second) == once);
+  MUST(once.size() <= kFrameHeaderBytes + payload.size());
 }
 
-void try_all(ByteSpan payload) {
-  try_message<Hello>(payload);
-  try_message<Welcome>(payload);
-  try_message<CreateTopic>(payload);
-  try_message<ChangeSettings>(payload);
-  try_message<ChangePartitionOwnership>(payload);
-  try_message<AppendBatch>(payload);
-  try_message<AppendText>(payload);
-  try_message<Release>(payload);
-  try_message<Failed>(payload);
-  try_message<AppendedAnswer>(payload);
-  try_message<BytesAnswer>(payload);
-  try_message<TopicChanged>(payload);
-  try_message<Durable>(payload);
-  try_message<CommitOffsets>(payload);
-  try_message<SaveGroup>(payload);
-  try_message<Offsets>(payload);
-  try_message<Groups>(payload);
+/// Every verb has its one message.
+bool covers_all_verbs() {
+  int messages[256] = {};
+  Messages::for_each([&]<class Message>() { messages[static_cast<uint8_t>(Message::kVerb)]++; });
+  for (int byte = 0; byte < 256; byte++)
+    if (messages[byte] != (is_verb(static_cast<uint8_t>(byte)) ? 1 : 0)) return false;
+  return true;
+}
+
+void try_frame(const FrameBuffer::Frame& frame) {
+  Messages::for_each([&]<class Message>() {
+    if (Message::kVerb == frame.header.verb) try_message<Message>(frame.payload);
+  });
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const bool complete = covers_all_verbs();
+  MUST(complete);
   if (size == 0) return 0;
   constexpr size_t kMaxFrameBytes = 1 << 16;
   ByteSpan stream{reinterpret_cast<const std::byte*>(data) + 1, size - 1};
@@ -61,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (!frame) return 0;
       if (!*frame) break;
       MUST((*frame)->payload.size() <= kMaxFrameBytes);
-      try_all((*frame)->payload);
+      try_frame(**frame);
     }
   }
   return 0;
