@@ -2,8 +2,10 @@
 // Bugs are not errors; they are CHECKs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace topicfs {
 
@@ -34,10 +36,17 @@ enum class Errc {
 
 std::string_view name_of(Errc code);
 
+/// A record that may not enter the log, though the batch around it is sound (KIP-467).
+struct RecordFault {
+  int32_t index = 0;  ///< in its batch, from 0
+  std::string why;
+};
+
 struct Error {
   Errc code = Errc::kIo;
   int sys_errno = 0;  ///< 0 where no system call was involved
   std::string what;   ///< for people: what failed, on what, and what to do
+  std::vector<RecordFault> records{};  ///< of a batch that is refused for some of its records
 
   /// "what: strerror(sys_errno)", or what alone.
   std::string message() const;

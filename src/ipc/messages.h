@@ -10,7 +10,7 @@ namespace topicfs::ipc {
 
 inline constexpr uint32_t kMagic = 0x31434654;  // "TFC1"
 /// Raised with every change of a message; both programs come from one build, so they must agree.
-inline constexpr uint16_t kVersion = 3;
+inline constexpr uint16_t kVersion = 4;
 
 template <>
 inline constexpr Ack kLargest<Ack> = Ack::durable;
@@ -86,9 +86,13 @@ template <Is<StoredGroup> T, class Io>
 void fields(T& t, Io& io) {
   io(t.name, t.state, t.offsets, t.last_commit);
 }
+template <Is<RecordFault> T, class Io>
+void fields(T& t, Io& io) {
+  io(t.index, t.why);
+}
 template <Is<Error> T, class Io>
 void fields(T& t, Io& io) {
-  io(t.code, t.sys_errno, t.what);
+  io(t.code, t.sys_errno, t.what, t.records);
 }
 
 // ---- requests

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "codec/crc32c.h"
 
@@ -76,26 +75,25 @@ tl::unexpected<Error> refuse_records(const RecordReader& reader) {
   return refuse(BatchFault::undecodable, reader.error().what);
 }
 
-constexpr std::string_view kRecord = "record ", kColon = ": ", kSemicolon = "; ";
-
-/// "record 3: why; record 7: why", which record_faults_of() reads.
 class RecordFaults {
  public:
   void add(BatchFault fault, int32_t index, std::string_view why) {
     if (fault != BatchFault::invalid_timestamp) fault_ = fault;
-    if (count_++ >= kMaxRecordFaults) return;
-    text_ += fmt::format("{}{}{}{}{}", text_.empty() ? "" : kSemicolon, kRecord, index, kColon, why);
+    if (count_++ < kMaxRecordFaults) first_.push_back({index, std::string(why)});
   }
-  Result<void> outcome() const {
+  Result<void> outcome() {
     if (count_ == 0) return {};
-    if (count_ <= kMaxRecordFaults) return refuse(fault_, text_);
-    return refuse(fault_, fmt::format("{}{}{} more", text_, kSemicolon, count_ - kMaxRecordFaults));
+    std::string text = fmt::format("record {}: {}", first_[0].index, first_[0].why);
+    if (count_ > 1) text += fmt::format("; and {} more", count_ - 1);
+    auto refused = refuse(fault_, text);
+    refused.value().records = std::move(first_);
+    return refused;
   }
 
  private:
   BatchFault fault_ = BatchFault::invalid_timestamp;  // as Kafka: if it is the fault of all of them
   size_t count_ = 0;
-  std::string text_;
+  std::vector<RecordFault> first_;
 };
 
 Result<void> check_records(ValidatedBatch& batch, const RecordsView& view, const ValidateLimits& limits) {
@@ -192,24 +190,6 @@ std::optional<BatchFault> fault_of(const Error& error) {
       return fault;
   }
   return std::nullopt;
-}
-
-std::vector<RecordFault> record_faults_of(const Error& error) {
-  std::vector<RecordFault> faults;
-  const auto fault = fault_of(error);
-  if (!fault) return faults;
-  std::string_view rest = std::string_view(error.what).substr(name_of(*fault).size() + kColon.size());
-  while (rest.starts_with(kRecord)) {
-    rest.remove_prefix(kRecord.size());
-    RecordFault& f = faults.emplace_back();
-    const auto number = std::from_chars(rest.data(), rest.data() + rest.size(), f.index);
-    rest.remove_prefix(static_cast<size_t>(number.ptr - rest.data()));
-    if (number.ec != std::errc() || !rest.starts_with(kColon)) return {};
-    const std::string_view why = rest.substr(kColon.size(), rest.find(kSemicolon) - kColon.size());
-    f.why = why;
-    rest.remove_prefix(std::min(rest.size(), kColon.size() + why.size() + kSemicolon.size()));
-  }
-  return faults;
 }
 
 Result<ValidatedBatch> validate_batch(ByteSpan batch, const ValidateLimits& limits) {

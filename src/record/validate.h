@@ -35,14 +35,7 @@ Errc errc_of(BatchFault fault);
 /// nullopt for errors from elsewhere.
 std::optional<BatchFault> fault_of(const Error& error);
 
-/// A record that may not enter the log, though the batch around it is sound (KIP-467).
-struct RecordFault {
-  int32_t index = 0;  ///< in its batch, from 0
-  std::string why;
-};
-inline constexpr size_t kMaxRecordFaults = 100;  ///< that are told of one batch
-/// The records that an error of validate_batch names, also after it has travelled as text.
-std::vector<RecordFault> record_faults_of(const Error& error);
+inline constexpr size_t kMaxRecordFaults = 100;  ///< Error::records, of one batch
 
 enum class Require { no, yes };
 

@@ -76,8 +76,7 @@ bool tells_log_start(int16_t code) {
 void settle(Gateway& gateway, const ProduceCall& call, PartitionId id, Result<Appended> appended,
             ProduceResponse::Partition& out) {
   if (!appended) {
-    for (RecordFault& fault : record_faults_of(appended.error()))
-      out.record_errors.push_back({fault.index, std::move(fault.why)});
+    for (RecordFault& fault : appended.error().records) out.record_errors.push_back({fault.index, std::move(fault.why)});
     refuse(out, error_code_of(appended.error(), Verb::append), appended.error().what);
     if (auto ends = gateway.engine.ends(id); ends && tells_log_start(out.error_code))
       out.log_start_offset = ends->log_start.v;

@@ -24,12 +24,12 @@ std::vector<std::byte> framed(uint64_t request, const Message& message) {
 }
 
 TEST_CASE("frames look as the grammar says") {
-  CHECK(hex(framed(0, Hello{})) == "06000000" "01" "000000" "0000000000000000" "54464331" "0300");
+  CHECK(hex(framed(0, Hello{})) == "06000000" "01" "000000" "0000000000000000" "54464331" "0400");
   AppendBatch append{PartitionId(7), {Ack::buffered, Wait::no}, 0x1000, 61};
   CHECK(hex(framed(0x0102030405060708, append)) ==
         "12000000" "09" "000000" "0807060504030201" "07000000" "00" "01" "0010000000000000" "3d000000");
-  CHECK(hex(framed(3, Failed{{Errc::kNotFound, 2, "no"}})) ==
-        "0b000000" "40" "000000" "0300000000000000" "01" "02000000" "02000000" "6e6f");
+  CHECK(hex(framed(3, Failed{{Errc::kNotFound, 2, "no", {{7, "x"}}}})) ==
+        "18000000" "40" "000000" "0300000000000000" "01" "02000000" "02000000" "6e6f" "01000000" "07000000" "01000000" "78");
   CHECK(hex(framed(0, Durable{{PartitionId(1), PartitionId(2)}})) ==
         "0c000000" "84" "000000" "0000000000000000" "02000000" "01000000" "02000000");
 }
