@@ -49,6 +49,7 @@ struct Appended {
   TextPosition text_end;                  ///< the partition's text end just behind this append
   /// -1 unless message.timestamp.type=LogAppendTime; of a batch that was there already, its largest timestamp.
   WallMilliseconds log_append_time{-1};
+  std::chrono::milliseconds waited{0};    ///< for room in the log
 };
 
 /// Whether the last line of an append ends in a newline.

@@ -38,7 +38,7 @@ struct AppendPath::Append {
 /// An append that waits for room, with its own copy of the bytes.
 struct AppendPath::Waiting {
   RequestId id = 0;
-  MonotonicTime deadline{0};
+  MonotonicTime since{0}, deadline{0};
   std::vector<std::byte> bytes;
   ByteSpan piece;
   Append append;

@@ -391,7 +391,8 @@ RequestId AppendPath::wait_for_room(Append& append) {
   if (waiting->append.is_batch()) waiting->append.batch = waiting->piece;
   else waiting->append.pieces = {&waiting->piece, 1};
   waiting->id = next_request_++;
-  waiting->deadline = clock_.now() + limits_.append_timeout;
+  waiting->since = clock_.now();
+  waiting->deadline = waiting->since + limits_.append_timeout;
   waiting_bytes_ += size;
   counters_.waited++;
   waiting_.push_back(std::move(waiting));
@@ -418,7 +419,9 @@ void AppendPath::pump() {
       if (pumping_) return;
       room_came_ = false;
       if (waiting_.empty()) return;
-      outcome = place(waiting_.front()->append);
+      Waiting& first = *waiting_.front();
+      first.append.value.waited = std::chrono::ceil<std::chrono::milliseconds>(clock_.now() - first.since);
+      outcome = place(first.append);
       if (outcome == Outcome::no_room) return;
       next = std::move(waiting_.front());
       waiting_.pop_front();

@@ -55,7 +55,7 @@ void fields(T& t, Io& io) {
 }
 template <Is<Appended> T, class Io>
 void fields(T& t, Io& io) {
-  io(t.base_offset, t.log_start, t.text_end, t.log_append_time);
+  io(t.base_offset, t.log_start, t.text_end, t.log_append_time, t.waited);
 }
 template <Is<PartitionEnds> T, class Io>
 void fields(T& t, Io& io) {

@@ -51,6 +51,7 @@ struct MemoryEngine::WaitingAppend {
   MemoryBatch parsed;
   Ack ack;
   Completion<Appended> done;
+  MonotonicTime since{0};  ///< when it began to wait for room; 0: it does not
 };
 
 struct MemoryEngine::Pending {
@@ -447,6 +448,7 @@ void MemoryEngine::write(Partition& partition, WaitingAppend append) {
   partition.ever_written = true;
   Appended appended{batch->base, partition.ends.log_start, batch->text_end()};
   if (log_time) appended.log_append_time = now;
+  if (append.since.count() > 0) appended.waited = std::chrono::ceil<std::chrono::milliseconds>(clock_.now() - append.since);
   if (partition.epochs.empty() || partition.epochs.back().epoch < leader_epoch_)
     partition.epochs.push_back({leader_epoch_, batch->base});
   partition.batches.push_back(std::move(batch));
@@ -486,6 +488,7 @@ RequestId MemoryEngine::append(WaitingAppend append, Wait wait) {
       answer<Appended>(std::move(append.done), fail(Errc::kWouldBlock, "the log is full"));
     } else if (full_) {
       request = append.request = ++last_request_;
+      append.since = clock_.now();
       waiting_.push_back(std::move(append));
     } else {
       write(*partition, std::move(append));

@@ -16,6 +16,8 @@ bool Call<Req, Resp>::decode_request(Reader& r) {
 
 template <class Req, class Resp>
 void Call<Req, Resp>::encode_response(Writer& w) {
+  if constexpr (requires { response.throttle_time_ms; })
+    response.throttle_time_ms = static_cast<int32_t>(throttle.load().count());
   begin_response(w, header, encoding.flexible);
   encode(w, response, encoding);
   end_response(w);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -55,11 +56,19 @@ class Exchange {
   virtual std::string trace_request() const = 0;
   virtual std::string trace_response() const = 0;
 
+  void throttle_for(std::chrono::milliseconds at_least) {
+    auto now = throttle.load();
+    while (now < at_least && !throttle.compare_exchange_weak(now, at_least)) {
+    }
+  }
+
   RequestHeader header;
   Encoding encoding;
   ReceiveBuffer bytes;  ///< what the request views
   std::shared_ptr<const void> kept;  ///< what the response views besides
   std::atomic<Outcome> outcome = Outcome::respond;
+  /// The response asks the client to pause for so long, and the connection reads nothing for that time (KIP-219).
+  std::atomic<std::chrono::milliseconds> throttle{};
   bool is_finished = false;  ///< the connection's own note
   /// Set by a handler that waits for something: the connection calls it, on its thread, if it ends
   /// before the exchange does. The handler then lets go of the exchange soon.

@@ -1,6 +1,6 @@
 // Produce. All appends of a request are submitted before the next request is looked at, and the
 // response leaves when the last of them is durable (acks=1 and acks=all alike; there is one replica).
-#include <unordered_map>
+#include <algorithm>
 
 #include "codec/endian.h"
 #include "kafka/handlers/call.h"
@@ -17,6 +17,9 @@ using ProduceCall = CallPtr<ProduceRequest, ProduceResponse>;
 constexpr size_t kLengthAt = 8, kLengthEnd = 12, kMagicAt = 16, kAttributesAt = 21, kBatchHeaderBytes = 61;
 constexpr int kCodecMask = 7, kZstd = 4, kTransactional = 0x10;
 constexpr int16_t kFirstZstdVersion = 7;
+
+/// Who waited for room so long met a full log, not just the disk's pace: it is asked to pause for as long.
+constexpr std::chrono::milliseconds kUsualWait{100}, kMaxThrottle{1000};
 
 void refuse(ProduceResponse::Partition& out, ErrorCode code, std::string_view why) {
   out.error_code = code_of(code);
@@ -65,6 +68,8 @@ void note_error(const ProduceCall& call) {
   if (call->request.acks == 0) call->outcome = Exchange::Outcome::close;
 }
 
+bool found_no_room(Errc code) { return code == Errc::kFull || code == Errc::kTimedOut; }
+
 /// Kafka tells the log start with what its log refuses for what it is, not for how large or damaged it is.
 bool tells_log_start(int16_t code) {
   for (ErrorCode told : {ErrorCode::kInvalidRecord, ErrorCode::kInvalidTimestamp, ErrorCode::kOutOfOrderSequenceNumber,
@@ -76,12 +81,14 @@ bool tells_log_start(int16_t code) {
 void settle(Gateway& gateway, const ProduceCall& call, PartitionId id, Result<Appended> appended,
             ProduceResponse::Partition& out) {
   if (!appended) {
+    if (found_no_room(appended.error().code)) call->throttle_for(kMaxThrottle);
     for (RecordFault& fault : appended.error().records) out.record_errors.push_back({fault.index, std::move(fault.why)});
     refuse(out, error_code_of(appended.error(), Verb::append), appended.error().what);
     if (auto ends = gateway.engine.ends(id); ends && tells_log_start(out.error_code))
       out.log_start_offset = ends->log_start.v;
     return note_error(call);
   }
+  if (appended->waited > kUsualWait) call->throttle_for(std::min(appended->waited, kMaxThrottle));
   out.base_offset = appended->base_offset.v;
   out.log_append_time_ms = appended->log_append_time.count();
   out.log_start_offset = appended->log_start.v;

@@ -131,7 +131,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
       if (std::exchange(must_slow_down_, false) && open_)
         if (auto slowed = frames_.slow_down(); !slowed) refuse(slowed.error().what);
       if (!open_) break;
-      if (is_refusing_ || !frames_.wants_bytes()) {
+      if (is_refusing_ || is_muted() || !frames_.wants_bytes()) {
         auto waiting = read_gate_.wait();
         co_await std::move(waiting);
         continue;
@@ -154,7 +154,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
 
   /// Starts whatever has come and may start now. Runs whenever either changes.
   void start_requests() {
-    while (open_ && !is_refusing_) {
+    while (open_ && !is_refusing_ && !is_muted()) {
       if (!next_frame_) {
         auto frame = frames_.next();
         if (!frame) return refuse(frame.error().what);
@@ -222,6 +222,16 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
     };
   }
 
+  /// Nothing more is read or started for so long; what has been answered leaves (KIP-219).
+  void mute(std::chrono::milliseconds time) {
+    if (time.count() == 0) return;
+    muted_until_ = std::max(muted_until_, gateway_->clock.now() + time);
+    loop_->at(muted_until_, [weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->proceed();
+    });
+  }
+  bool is_muted() const { return gateway_->clock.now() < muted_until_; }
+
   void proceed() {
     start_requests();
     read_gate_.open();
@@ -268,6 +278,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
       std::unique_ptr<Exchange> exchange = std::move(exchanges_.front());
       exchanges_.pop_front();
       pipelined_bytes_ -= exchange->bytes.bytes.size();
+      mute(exchange->throttle);
       has_silent = true;
       if (exchange->outcome == Exchange::Outcome::stay_silent) continue;
       if (exchange->outcome == Exchange::Outcome::close) {
@@ -346,7 +357,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   bool is_writing_ = false;
   bool must_copy_ = false, is_copied_ = false;  ///< what is being written
   bool must_slow_down_ = false;                 ///< the request on its way
-  MonotonicTime write_began_{0}, frame_began_{0};
+  MonotonicTime write_began_{0}, frame_began_{0}, muted_until_{0};
   bool is_pipelining_ = false;  ///< all exchanges are of Produce
   std::optional<Frame> next_frame_;  ///< came, and waits for its turn
   std::deque<std::unique_ptr<Exchange>> exchanges_;

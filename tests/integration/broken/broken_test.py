@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parents[1] / "support"))
 sys.path.insert(0, str(HERE.parent / "end_to_end"))
 import faults as faults_module  # noqa: E402
 import load  # noqa: E402
+import raw_kafka  # noqa: E402
 import requirements  # noqa: E402
 import swift_server  # noqa: E402
 from daemon import Daemon, DaemonError, binary, free_address, scratch, wait_until  # noqa: E402
@@ -130,6 +131,8 @@ class Broken(unittest.TestCase):
                 with self.assertRaises(BlockingIOError):
                     nonblocking.append(block(0))
                 nonblocking.close()
+            with self.subTest("Kafka clients are throttled"):
+                self.check_throttled()
             with self.subTest("Kafka clients get an error that they retry"):
                 status, said = self.produce("produced", b"x" * 200_000, "-X", "message.timeout.ms=4000", "-X", "retries=0")
                 self.assertNotEqual(status, 0)
@@ -158,6 +161,21 @@ class Broken(unittest.TestCase):
         self.assertLess(time.monotonic() - began, APPEND_TIMEOUT_S / 2)
         wait_until(lambda: self.status()["appends"]["cancelled"] > before, 5, "a cancelled append")
         child.stdout.close()
+
+    def check_throttled(self):
+        """The answer comes at its time and asks for a pause; the connection is silent for so long, others are not."""
+        client, other = (raw_kafka.Connection(self.daemon.kafka_addr, timeout=30) for _ in range(2))
+        client.send(raw_kafka.produce("produced", 0, raw_kafka.batch([b"x" * 200_000])) + raw_kafka.metadata([]))
+        error, _, throttle_ms = raw_kafka.read_produced(client.receive())
+        answered = time.monotonic()
+        self.assertEqual((error, throttle_ms), (7, 1000))  # REQUEST_TIMED_OUT
+        other.send(raw_kafka.metadata([]))
+        other.receive()
+        self.assertLess(time.monotonic() - answered, 0.5)
+        client.receive()
+        self.assertGreater(time.monotonic() - answered, 0.9)
+        client.close()
+        other.close()
 
     def goes_on_by_itself(self, writer, blocks):
         """Within the longest pause between two tries of an offload."""

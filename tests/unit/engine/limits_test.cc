@@ -183,6 +183,29 @@ TEST_CASE("a full log comes up with the smallest pool, reads from its segments, 
   CHECK(f.read(f.partition("orders"), 100'000).ends_with("goes on\n"));
 }
 
+TEST_CASE("an append says how long it waited for room") {
+  Limits f;
+  f.options.wal_max_bytes = 8 << 20;
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  CHECK(f.append(p, "at once\n")->waited.count() == 0);
+  f.store->set_faults([](const MemoryObjectStore::Request&) {
+    return MemoryObjectStore::Fate{{}, Error{Errc::kUnavailable, 0, "503"}, MemoryObjectStore::Fate::Effect::none};
+  });
+  const std::string text = std::string(50'000, 'x') + "\n";
+  while (f.append(p, text)) {  // until one is not answered: the log is full
+  }
+  std::optional<Result<Appended>> waiting;
+  ByteSpan piece = as_byte_span(text);
+  f.engine->append_text(p, {&piece, 1}, LastLine::complete, {}, [&](Result<Appended> r) { waiting = std::move(r); });
+  const MonotonicTime since = f.executor->now();
+  f.store->set_faults({});
+  while (!waiting) f.executor->run_next();
+  REQUIRE(*waiting);
+  CHECK((*waiting)->waited.count() > 0);
+  CHECK((*waiting)->waited <= std::chrono::ceil<std::chrono::milliseconds>(f.executor->now() - since));
+}
+
 TEST_CASE("tiny synced appends, whose padding fills the log, are offloaded by their payload: no early and no tiny object") {
   Limits f;
   f.options.wal_max_bytes = 64 << 20;

@@ -125,6 +125,33 @@ TEST_CASE("Produce answers when its batch is durable, with the base offset") {
   CHECK(kit.answer<ProduceResponse>(produce("t", 0, batch, 1), 8).topics[0].partitions[0].base_offset == 2);
 }
 
+TEST_CASE("Produce asks a client to pause for as long as its appends waited for room, at most a second") {
+  HandlerKit kit;
+  kit.make_topic("t");
+  auto batch = HandlerKit::batch({"a"});
+  auto throttle_after = [&](std::chrono::milliseconds wait) {
+    kit.engine.set_full(true);
+    auto call = kit.start<ProduceResponse>(produce("t", 0, batch), 8);
+    kit.executor.advance(wait);
+    CHECK_FALSE(call->is_finished);
+    kit.engine.set_full(false);
+    kit.executor.run_until_idle();
+    REQUIRE(call->is_finished);
+    CHECK(error_of(call->response) == 0);
+    return call->throttle.load().count();
+  };
+  CHECK(throttle_after(std::chrono::milliseconds(50)) == 0);  // a disk's pace
+  CHECK(throttle_after(std::chrono::milliseconds(300)) == 300);
+  CHECK(throttle_after(std::chrono::milliseconds(4000)) == 1000);
+  for (Errc code : {Errc::kTimedOut, Errc::kFull}) {
+    kit.engine.fail_next_append({code, 0, "no room"});
+    auto call = kit.start<ProduceResponse>(produce("t", 0, batch), 8);
+    kit.executor.run_until_idle();
+    CHECK(error_of(call->response) == code_of(ErrorCode::kRequestTimedOut));
+    CHECK(call->throttle.load().count() == 1000);
+  }
+}
+
 TEST_CASE("Produce refuses what is not one batch for a partition that exists") {
   HandlerKit kit;
   kit.make_topic("t");

@@ -265,6 +265,27 @@ TEST_CASE("when receive buffers run out, requests wait for room") {
   for (int32_t i = 0; i < 200; i++) REQUIRE(client.read_correlation_id() == i);
 }
 
+TEST_CASE("who met a full log is answered at once, and then not served for as long as its answer asks it to pause") {
+  Service service;
+  Client client(service.port()), other(service.port());
+  make_topic(client, "t");
+  service.engine.fail_next_append({Errc::kTimedOut, 0, "no room"});
+  auto batch = HandlerKit::batch({"v"});
+  auto began = system_clock().now();
+  client.write(frame(produce("t", batch, -1), 7, 1) + frame(no_topics(), 4, 2));
+  std::string produced = client.read_frame();
+  CHECK(system_clock().now() - began < std::chrono::milliseconds(900));
+  CHECK(Reader(as_byte_span(std::string_view(produced).substr(produced.size() - 4))).int32() == 1000);
+  other.write(frame(no_topics(), 4, 3));
+  CHECK(other.read_correlation_id() == 3);
+  CHECK(system_clock().now() - began < std::chrono::milliseconds(900));
+  CHECK(client.read_correlation_id() == 2);
+  CHECK(system_clock().now() - began >= std::chrono::milliseconds(1000));
+  client.write(frame(produce("t", batch, -1), 7, 4));
+  std::string later = client.read_frame();
+  CHECK(Reader(as_byte_span(std::string_view(later).substr(later.size() - 4))).int32() == 0);
+}
+
 TEST_CASE("a fetched batch is sent as it was stored") {
   Service service;
   Client client(service.port());
