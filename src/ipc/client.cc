@@ -31,17 +31,6 @@ Result<std::unique_ptr<Client>> Client::connect(const std::string& directory, Cl
   return client;
 }
 
-Bytes copy_out(const Bytes& bytes) {
-  auto copy = std::make_shared<std::vector<std::byte>>();
-  copy->reserve(bytes.size);
-  for (auto piece : bytes.pieces) copy->insert(copy->end(), piece.begin(), piece.end());
-  Bytes out;
-  out.size = bytes.size;
-  if (bytes.size) out.pieces.push_back(*copy);
-  out.pin = std::move(copy);
-  return out;
-}
-
 SocketClient::SocketClient(UniqueFd socket, std::shared_ptr<const Wake> wake, Clock& clock, ClientOptions options)
     : socket_(std::move(socket)),
       wake_(std::move(wake)),
@@ -79,7 +68,7 @@ void SocketClient::run() {
     bool blocked = outbox_.blocked();
     pollfd fds[2] = {{wake_->fd(), POLLIN, 0},
                      {socket_.get(), static_cast<short>(POLLIN | (blocked ? POLLOUT : 0)), 0}};
-    ::poll(fds, 2, pins_->held().pins ? to_poll_ms(kReturnsInterval) : -1);
+    ::poll(fds, 2, pins_->held() > 0 ? to_poll_ms(kReturnsInterval) : -1);
     if (fds[0].revents) wake_->drain();
     if (fds[1].revents & ~POLLOUT) {
       if (auto good = read(); !good) {
@@ -89,7 +78,6 @@ void SocketClient::run() {
     }
     send_queued();
     send_returned_pins();
-    tell_stale_pins();
     outbox_.flush();
     if (outbox_.dead()) {
       why = {Errc::kClosed, 0, "the daemon does not take what it is sent"};
@@ -242,7 +230,7 @@ Result<Bytes> SocketClient::bytes_of(const BytesAnswer& answer, ByteSpan tail) {
   // One owner for whatever the pieces refer to; the memories stay mapped with it.
   auto memory = std::make_shared<std::array<std::shared_ptr<const void>, 3>>();
   *memory = {std::move(own), pool_, bounce_};
-  out.pin = pins_->make(answer.pin, std::move(memory), clock_.now());
+  out.pin = pins_->make(answer.pin, std::move(memory));
   return out;
 }
 
@@ -290,15 +278,6 @@ Result<void> SocketClient::obey_durable(const FrameBuffer::Frame& frame) {
     listener->on_durable(message.partitions);
   }
   return {};
-}
-
-void SocketClient::tell_stale_pins() {
-  auto held = pins_->held();
-  if (!held.pins || !options_.on_stale_pins) return;
-  auto now = clock_.now();
-  if (now - held.oldest < options_.pin_age_stale || now - told_stale_ < std::chrono::seconds(1)) return;
-  told_stale_ = now;
-  options_.on_stale_pins();
 }
 
 }  // namespace topicfs::ipc

@@ -23,10 +23,6 @@ struct ClientOptions {
   /// Called once, on the client's thread, after everything has ended with kClosed: time to exit.
   /// Not called when the client is destroyed first.
   UniqueFunction<void(const Error&)> on_closed;
-  /// Called about once a second, on the client's thread, while bytes that were read are older than
-  /// `pin_age_stale`: whoever still has them for a slow reader should `copy_out`.
-  Task on_stale_pins;
-  std::chrono::seconds pin_age_stale{10};
 };
 
 /// All verbs are thread-safe. Completions and listeners are called on the client's thread, or in the
@@ -45,16 +41,6 @@ class Client : public Engine {
   /// never room.
   virtual SlabBuffer allocate_buffer(size_t size, Task when_room) = 0;
   virtual size_t max_buffer_bytes() const = 0;
-
-  /// What has been read and is still held.
-  struct Held {
-    size_t pins = 0;
-    MonotonicTime oldest{0};
-  };
-  virtual Held held() = 0;
 };
-
-/// The same bytes in memory of our own; the daemon gets its back when the other copies of `bytes` go.
-Bytes copy_out(const Bytes& bytes);
 
 }  // namespace topicfs::ipc

@@ -126,10 +126,10 @@ std::vector<Waiter> CallTable::end_all() {
 
 // ---- PinReturns
 
-Pin PinReturns::make(uint64_t pin, std::shared_ptr<const void> memory, MonotonicTime now) {
+Pin PinReturns::make(uint64_t pin, std::shared_ptr<const void> memory) {
   {
     MutexLock lock(mutex_);
-    held_.emplace(pin, now);
+    ++held_;
   }
   const void* any = memory.get();
   return Pin(any, [self = shared_from_this(), pin, kept = std::move(memory)](const void*) { self->give_back(pin); });
@@ -137,7 +137,7 @@ Pin PinReturns::make(uint64_t pin, std::shared_ptr<const void> memory, Monotonic
 
 void PinReturns::give_back(uint64_t pin) {
   MutexLock lock(mutex_);
-  held_.erase(pin);
+  --held_;
   returned_.push_back(pin);
   if (returned_.size() % kManyReturns == 0) wake_->signal();
 }
@@ -147,9 +147,9 @@ std::vector<uint64_t> PinReturns::take() {
   return std::exchange(returned_, {});
 }
 
-Client::Held PinReturns::held() {
+size_t PinReturns::held() {
   MutexLock lock(mutex_);
-  return {held_.size(), held_.empty() ? MonotonicTime{0} : held_.begin()->second};
+  return held_;
 }
 
 }  // namespace topicfs::ipc

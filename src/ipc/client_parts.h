@@ -81,16 +81,17 @@ class PinReturns : public std::enable_shared_from_this<PinReturns> {
   explicit PinReturns(std::shared_ptr<const Wake> wake) : wake_(std::move(wake)) {}
 
   /// `memory` is kept mapped as long as the pin lives.
-  Pin make(uint64_t pin, std::shared_ptr<const void> memory, MonotonicTime now);
+  Pin make(uint64_t pin, std::shared_ptr<const void> memory);
   std::vector<uint64_t> take();
-  Client::Held held();
+  /// How many there are that were not let go.
+  size_t held();
 
  private:
   void give_back(uint64_t pin);
 
   const std::shared_ptr<const Wake> wake_;
   Mutex mutex_;
-  std::map<uint64_t, MonotonicTime> held_ GUARDED_BY(mutex_);
+  size_t held_ GUARDED_BY(mutex_) = 0;
   std::vector<uint64_t> returned_ GUARDED_BY(mutex_);
 };
 

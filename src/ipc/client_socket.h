@@ -28,7 +28,6 @@ class SocketClient final : public Client {
   // Client
   SlabBuffer allocate_buffer(size_t size, Task when_room) override;
   size_t max_buffer_bytes() const override { return receive_bytes_; }
-  Held held() override { return pins_->held(); }
 
   // Engine
   TopicPtr find_topic(std::string_view name) override { return mirror_.find(name); }
@@ -102,7 +101,6 @@ class SocketClient final : public Client {
   template <class Message, class Get>
   Result<void> finish_with(const FrameBuffer::Frame& frame, Get get);
   void send_returned_pins();
-  void tell_stale_pins();
   void end_everything(const Error& error);
 
   // verbs (client_verbs.cc)
@@ -140,7 +138,6 @@ class SocketClient final : public Client {
   CatalogMirror mirror_;
   CallTable calls_;
   const std::shared_ptr<PinReturns> pins_;
-  MonotonicTime told_stale_{0};
 
   Mutex listeners_mutex_;  // held while listeners are called
   std::vector<EngineListener*> listeners_ GUARDED_BY(listeners_mutex_);

@@ -23,8 +23,9 @@ struct ServerOptions {
   size_t bounce_bytes = 32 << 20;  ///< copies of what is not in the pool, on their way out
   uint64_t table_rows = kEndsTableRows;
   uint32_t pin_budget_percent = 25;  ///< of the pool: more than that is copied, not lent
-  /// A gateway is expected to copy out what it can't pass on within half of this; one that does not
-  /// let go of bytes for so long loses its connection.
+  /// A gateway that does not let go of bytes for so long loses its connection: it leaks them, or stands still. One that
+  /// works lets go within seconds, because it copies what slow clients leave. One that is stopped for less goes on as
+  /// if nothing had been: what it holds meanwhile is bounded by the budget, whatever its age.
   std::chrono::seconds pin_age_max{60};
   /// An answer that finds no room for its bytes for so long becomes kFull: the gateway may hold, for a response that it
   /// puts together, the very memory that the rest of it waits for.

@@ -235,9 +235,6 @@ TEST_CASE("what is fetched is lent from the pool up to the budget, copied beyond
   CHECK(door.engine.live_pins() > 0);
   for (int i = 0; i < kBatches; ++i)
     CHECK(all_of(held[static_cast<size_t>(i)].batches).find(line_of(i).substr(0, 59'000)) != std::string::npos);
-  auto copy = copy_out(held[0].batches);
-  CHECK(all_of(copy) == all_of(held[0].batches));
-  CHECK(door.client->held().pins == kBatches);
   held.clear();
   CHECK(eventually([&] { return door.server->status().lent.pins == 0; }));
   CHECK(door.engine.live_pins() == 0);
@@ -258,7 +255,7 @@ TEST_CASE("when the memory for copies is full an answer waits until something is
   auto three = await<Fetched>([&](auto d) {
     door.client->fetch(id, Offset(2), 1, std::move(d));
     CHECK(eventually([&] { return door.server->status().in_flight == 1; }));
-    CHECK(door.client->held().pins == 2);
+    CHECK(door.server->status().lent.pins == 2);
     one = fail(Errc::kClosed, "");
   });
   REQUIRE(three);
@@ -289,14 +286,12 @@ TEST_CASE("an answer that finds no room for too long is refused, and one that ne
   CHECK(door.fetch(id, 2, 1));
 }
 
-TEST_CASE("who holds bytes for too long is told, and then loses its connection") {
+TEST_CASE("who holds bytes for too long loses its connection, and they stay as they are") {
   ServerOptions strict;
   strict.pin_age_max = std::chrono::seconds(0);
   Door door(strict);
-  std::atomic<int> told = 0, closed = 0;
+  std::atomic<int> closed = 0;
   ClientOptions options;
-  options.pin_age_stale = std::chrono::seconds(0);
-  options.on_stale_pins = [&] { ++told; };
   options.on_closed = [&](const Error&) { ++closed; };
   door.connect(std::move(options));
   auto id = door.create("t")->partitions[0].id;
@@ -304,7 +299,6 @@ TEST_CASE("who holds bytes for too long is told, and then loses its connection")
   auto held = door.fetch(id);
   REQUIRE(held);
   CHECK(eventually([&] { return closed == 1; }));
-  CHECK(told >= 1);
   CHECK(all_of(held->batches).size() > 60'000);
 }
 
