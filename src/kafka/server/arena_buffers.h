@@ -2,6 +2,8 @@
 // a produced batch is copied once, by the daemon into its pool.
 #pragma once
 
+#include <algorithm>
+
 #include "ipc/client.h"
 #include "kafka/wire/receive_buffers.h"
 
@@ -11,11 +13,13 @@ class ArenaBuffers final : public ReceiveBuffers {
  public:
   /// Of the arena, so that a few requests on their way leave room for others.
   static constexpr size_t kQuickShare = 4;
-  /// For what is long or slow: twice the longest request by default, and half of it while that grows.
-  static constexpr size_t kSlowBytes = 256 << 20;
+  /// For what is long or slow, at least: many clients that are no more than that.
+  static constexpr size_t kLeastSlowBytes = 64 << 20;
 
-  /// `client` outlives this and all buffers.
-  explicit ArenaBuffers(ipc::Client& client) : client_(client), slow_(kSlowBytes) {}
+  /// `client` outlives this and all buffers. Slow requests may take twice the longest one, and half of it while that
+  /// grows.
+  ArenaBuffers(ipc::Client& client, size_t max_request_bytes)
+      : client_(client), slow_(std::max(kLeastSlowBytes, max_request_bytes / 2 * 5)) {}
   ReceiveBuffer allocate(size_t size, Task when_room) override {
     ipc::SlabBuffer buffer = client_.allocate_buffer(size, std::move(when_room));
     return {buffer.bytes, std::move(buffer.owner)};

@@ -88,7 +88,7 @@ int serve(const GatewayOptions& options, const sigset_t& signals) {
   };
   auto client = ipc::Client::connect(options.data_dir, system_clock(), std::move(client_options));
   if (!client) return fail(client.error());
-  kafka::ArenaBuffers buffers(**client);
+  kafka::ArenaBuffers buffers(**client, options.kafka.max_request_bytes);
   auto server = kafka::Server::start(**client, buffers, system_clock(), system_random(),
                                      server_options(options.data_dir, options.kafka));
   if (!server) return fail(server.error());
