@@ -75,7 +75,10 @@ Result<std::unique_ptr<GatewayProcess>> GatewayProcess::start(std::vector<std::s
     l.unlock();
     bool up = somebody_listens(address);
     l.lock();
-    if (up) return gateway;
+    if (up) {
+      gateway->has_listened_ = true;
+      return gateway;
+    }
     gateway->changed_.wait_for(gateway->mutex_, kPoll);
   }
   return fail(Errc::kTimedOut, "the gateway does not listen on " + to_string(address));
@@ -103,7 +106,7 @@ Result<pid_t> GatewayProcess::spawn() {
 /// Runs on one thread from the first start to the last end, because the kernel ends the child with the thread that
 /// started it.
 void GatewayProcess::supervise() {
-  for (bool first = true;; first = false) {
+  for (;;) {
     auto child = spawn();
     {
       MutexLock l(mutex_);
@@ -124,7 +127,7 @@ void GatewayProcess::supervise() {
     }
     MutexLock l(mutex_);
     if (stopping_) return;
-    bool cannot_start = first && (!child || (WIFEXITED(status) && WEXITSTATUS(status) != 0));
+    bool cannot_start = !has_listened_ && (!child || (WIFEXITED(status) && WEXITSTATUS(status) != 0));
     if (cannot_start) {
       stopping_ = true;
       changed_.notify_all();

@@ -36,6 +36,7 @@ class GatewayProcess {
   Mutex mutex_;
   CondVar changed_;
   pid_t child_ GUARDED_BY(mutex_) = -1;
+  bool has_listened_ GUARDED_BY(mutex_) = false;  ///< from then on it is started again, however it ends
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

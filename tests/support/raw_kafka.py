@@ -46,6 +46,16 @@ class Connection:
         """The next answer, from its correlation id on."""
         return self._exactly(struct.unpack(">i", self._exactly(4))[0])
 
+    def receive_rest(self):
+        """All that comes until the broker ends the connection."""
+        data = bytearray()
+        try:
+            while part := self.socket.recv(1 << 20):
+                data += part
+        except ConnectionResetError:
+            pass
+        return bytes(data)
+
     def _exactly(self, size):
         data = bytearray(size)
         rest = memoryview(data)
