@@ -1,22 +1,14 @@
 // Consumer groups over real sockets: members on connections of both loops.
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <atomic>
 #include <thread>
 
-#include "base/check.h"
 #include "base/random.h"
-#include "base/unique_fd.h"
-#include "kafka/messages/registry.h"
 #include "kafka/server/loop.h"
 #include "kafka/server/server.h"
-#include "kafka/wire/decode.h"
-#include "kafka/wire/encode.h"
-#include "kafka/wire/header.h"
 #include "support/memory_engine.h"
+#include "unit/kafka/socket_client.h"
 
 using namespace topicfs;
 using namespace topicfs::kafka;
@@ -25,57 +17,7 @@ namespace {
 
 constexpr int kMembers = 4, kRounds = 30;
 
-/// One client: a request, its response. Nothing here uses the test framework, so that threads may.
-class Client {
- public:
-  explicit Client(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    timeval limit{30, 0};
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    sockaddr_in to{};
-    to.sin_family = AF_INET, to.sin_port = htons(port), to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    MUST(::connect(fd_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
-  }
-  template <class Req>
-  void send(const Req& request, int16_t version) {
-    Writer w;
-    w.int32(0);
-    w.int16(Req::key), w.int16(version), w.int32(1), w.int16(-1);
-    encode(w, request, encoding_of<Req>(version));
-    end_response(w);
-    std::string bytes = w.flat();
-    MUST(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
-  }
-  /// Its views are good until the next one.
-  template <class Resp>
-  Resp receive(int16_t version) {
-    std::string size = read(4);
-    bytes_ = read(static_cast<size_t>(Reader(as_byte_span(size)).int32()));
-    Reader r(as_byte_span(bytes_));
-    r.int32();
-    Resp response;
-    decode(r, response, encoding_of<Resp>(version));
-    MUST(r.ok() && r.remaining() == 0);
-    return response;
-  }
-  template <class Resp, class Req>
-  Resp ask(const Req& request, int16_t version) {
-    send(request, version);
-    return receive<Resp>(version);
-  }
-
- private:
-  std::string read(size_t size) {
-    std::string bytes(size, '\0');
-    for (size_t got = 0; got < size;) {
-      ssize_t n = ::recv(fd_.get(), bytes.data() + got, size - got, 0);
-      MUST(n > 0);
-      got += static_cast<size_t>(n);
-    }
-    return bytes;
-  }
-  UniqueFd fd_;
-  std::string bytes_;
-};
+using Client = SocketClient;
 
 struct Service {
   Service() {
