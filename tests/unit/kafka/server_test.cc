@@ -17,11 +17,11 @@ using namespace topicfs::kafka;
 
 namespace {
 
-/// A client that writes bytes and reads frames, each within two seconds.
+/// A client that writes bytes and reads frames, each within half a minute.
 class Client {
  public:
   explicit Client(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    timeval limit{2, 0};
+    timeval limit{30, 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     sockaddr_in to{};
     to.sin_family = AF_INET, to.sin_port = htons(port), to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
