@@ -300,6 +300,20 @@ def case_a_bomb_is_refused_and_what_is_large_but_allowed_is_kept(place):
                 check(f.read(MiB).strip(b"\0\n"), b"", f"the text at {at}")
 
 
+def case_a_fetch_of_one_partition_a_hundred_thousand_times_waits_for_nobody(place):
+    place.make_topic("bystander")
+    place.make_topic("empty")
+    entry = struct.pack(">iqi", 0, 0, 1 << 20)
+    body = struct.pack(">iiiibi", -1, 120_000, 1, MiB, 0, 1) + raw.text("empty") + struct.pack(">i", 100_000) + entry * 100_000
+    with unharmed(place), Memory(place):
+        clients = [raw.Connection(place.broker, timeout=30) for _ in range(8)]
+        for client in clients:
+            client.send(raw.frame(raw.FETCH, 4, body))
+        for client in clients:
+            check(raw.read_fetched(client.receive())[0], 0, "error")
+            client.close()
+
+
 def case_ten_thousand_idle_connections_cost_little_and_more_are_refused(place):
     gateway, wanted = gateway_of(place.daemon), idle_connections()
     if not wanted:

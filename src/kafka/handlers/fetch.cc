@@ -18,6 +18,7 @@ using In = FetchRequest::Partition;
 using Out = FetchResponse::Partition;
 
 constexpr int16_t kFirstZstdVersion = 10, kFirstTopicIdVersion = 13;
+constexpr std::chrono::milliseconds kPauseInsteadOfWait{100};
 constexpr int8_t kReadUncommitted = 0, kReadCommitted = 1;
 
 void refuse(Out& out, ErrorCode code) {
@@ -258,12 +259,25 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
   void end_pass() {
     if (answer_now_ || total_ >= static_cast<size_t>(min_bytes_)) return finish();
     if (!registered_) {
+      if (!may_park()) {
+        call_->throttle_for(kPauseInsteadOfWait);
+        return finish();
+      }
       register_interest();
       return executor_.post([self = shared_from_this()] { self->begin_pass(); });
     }
     for (Slot& slot : slots_) slot.out->records.emplace();  // pins are not held while parked
     state_ = State::parked;
     if (woken_) executor_.post([self = shared_from_this()] { self->on_wake(); });
+  }
+
+  /// False: it is answered with nothing, because it names a partition again. Each place to wait costs memory and time; with
+  /// this a request has no more of them than there are partitions.
+  bool may_park() {
+    std::vector<PartitionId> ids;
+    for (const Slot& slot : slots_) ids.push_back(slot.id);
+    std::sort(ids.begin(), ids.end());
+    return std::adjacent_find(ids.begin(), ids.end()) == ids.end();
   }
 
   void register_interest() {

@@ -167,3 +167,18 @@ TEST_CASE("a topic that is set to zstd is not served to clients from before zstd
   CHECK(only(kit.answer<FetchResponse>(from("t", 0), 9)).error_code == 76);
   CHECK(only(kit.answer<FetchResponse>(from("t", 0), 10)).error_code == 0);
 }
+
+TEST_CASE("a fetch that names a partition again is not made to wait, and its client is asked to pause") {
+  HandlerKit kit;
+  kit.make_topic("t", 2);
+  FetchRequest request = from("t", 0);
+  request.topics.push_back({"t", {}, {{1, -1, 0, -1, -1, 1 << 20}}});
+  auto waits = kit.start<FetchResponse>(request, kVersion);
+  request.topics[1].partitions[0].partition = 0;
+  auto call = kit.start<FetchResponse>(std::move(request), kVersion);
+  kit.executor.run_until_idle();
+  CHECK_FALSE(waits->is_finished);
+  REQUIRE(call->is_finished);
+  CHECK(call->response.topics[1].partitions[0].error_code == 0);
+  CHECK(call->throttle.load() == milliseconds(100));
+}
