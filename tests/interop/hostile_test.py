@@ -38,6 +38,7 @@ DAEMON_MAX = (64 + 64 + 32 + 96) * MiB
 GATEWAY_MAX = (64 + 32 + 16) * MiB + MAX_REQUEST * 5 // 2 + (128 + 16) * MiB
 PATIENCE_S = 10  # of the bystander, for each answer
 STALL_S = 30     # kStallTimeout of the gateway
+SLOW_S = 2       # kSlowPatience of the gateway
 PIN_AGE_S = 60   # pin_age_max of the daemon
 BEYOND_LIMIT, OTHER_FILES = 2000, 1000  # connections that are refused; all else that a process has open
 
@@ -415,12 +416,19 @@ def gateway_stopped(place, seconds):
     for offset, value in expected:
         client.send(raw.produce("before", 0, raw.batch([value])))
         check(raw.read_produced(client.receive())[:2], (0, offset), "error and offset")
-    readers = [raw.Connection(place.broker, timeout=30, receive_buffer=4096) for _ in range(4)]
-    for reader in readers:
-        reader.send(raw.fetch("before", 0, 0, max_bytes=32 * MiB))
-        reader.socket.recv(1, 2)  # MSG_PEEK: the answer has begun to come
     gateway = gateway_of(place.daemon)
-    os.kill(gateway, signal.SIGSTOP)
+    for _ in range(10):
+        began = time.monotonic()
+        readers = [raw.Connection(place.broker, timeout=30, receive_buffer=4096) for _ in range(4)]
+        for reader in readers:
+            reader.send(raw.fetch("before", 0, 0, max_bytes=32 * MiB))
+            reader.socket.recv(1, 2)  # MSG_PEEK: the answer has begun to come
+        os.kill(gateway, signal.SIGSTOP)
+        if time.monotonic() - began < SLOW_S:
+            break
+        os.kill(gateway, signal.SIGCONT)  # this machine stood still too: it may have copied what it had borrowed
+        for reader in readers:
+            reader.close()
     try:
         stopped = time.monotonic()
         with open(place.mount / "meanwhile" / "0", "ab", buffering=0) as f:
