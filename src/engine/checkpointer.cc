@@ -70,7 +70,7 @@ void Checkpointer::run() {
     }
     end_writing();
     for (Upload u : {Upload::no, Upload::yes}) round->answer(u, taken);
-  });
+  }, By::engine);
 }
 
 void Checkpointer::write(std::shared_ptr<Round> round) {

@@ -5,19 +5,32 @@
 
 namespace topicfs {
 
-void ControlQueue::change(Decide decide, Completion<void> done) {
-  bool full;
+void ControlQueue::change(Decide decide, Completion<void> done, By by) {
+  Error refused;
   {
     MutexLock l(mutex_);
-    full = queue_.size() >= kMaxQueuedChanges;
-    if (!full) {
-      queue_.push_back(std::make_shared<Change>(Change{std::move(decide), std::move(done)}));
-      if (running_) return;
-      running_ = true;
-    }
+    if (closed_ && by == By::user) refused = {Errc::kClosed, 0, "the engine is stopping"};
+    else if (queue_.size() >= kMaxQueuedChanges) refused = {Errc::kFull, 0, "too many changes of the catalog wait for the log"};
+    else if (!enqueue(std::move(decide), std::move(done))) return;
   }
-  if (full) return done(fail(Errc::kFull, "too many changes of the catalog wait for the log"));
+  if (!refused.what.empty()) return done(tl::unexpected<Error>(std::move(refused)));
   run();
+}
+
+void ControlQueue::close(Task done) {
+  {
+    MutexLock l(mutex_);
+    closed_ = true;
+    auto nothing = []() -> Result<std::optional<ControlRecord>> { return std::optional<ControlRecord>(); };
+    if (!enqueue(nothing, [done = std::move(done)](const Result<void>&) mutable { done(); })) return;
+  }
+  run();
+}
+
+/// True if it falls to the caller to run the queue.
+bool ControlQueue::enqueue(Decide decide, Completion<void> done) {
+  queue_.push_back(std::make_shared<Change>(Change{std::move(decide), std::move(done)}));
+  return !std::exchange(running_, true);
 }
 
 void ControlQueue::run() {

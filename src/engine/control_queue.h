@@ -12,6 +12,12 @@ namespace topicfs {
 
 inline constexpr size_t kMaxQueuedChanges = 100'000;
 
+/// On whose behalf something changes.
+enum class By {
+  user,
+  engine,  ///< what an orderly end needs too
+};
+
 /// Thread-safe.
 class ControlQueue {
  public:
@@ -23,14 +29,18 @@ class ControlQueue {
   ControlQueue(AppendPath& appends, Apply apply) : appends_(appends), apply_(std::move(apply)) {}
   void set_partition(Partition* control) { control_ = control; }
 
-  /// `decide` runs when every change before has taken effect, `done` when this one has, or was refused.
-  void change(Decide decide, Completion<void> done);
+  /// `decide` runs when every change before has taken effect, `done` when this one has, or was refused: kFull, kClosed,
+  /// what `decide` says, what becomes of the append.
+  void change(Decide decide, Completion<void> done, By by = By::user);
+  /// Users change nothing from now on. `done` when what they had asked for before has taken effect, or was refused.
+  void close(Task done);
 
  private:
   struct Change {
     Decide decide;
     Completion<void> done;
   };
+  bool enqueue(Decide decide, Completion<void> done) REQUIRES(mutex_);
   void run();
   /// True if the change ended at once; otherwise run() goes on when it is durable.
   bool step(std::shared_ptr<Change> change);
@@ -40,7 +50,7 @@ class ControlQueue {
   Partition* control_ = nullptr;
   Mutex mutex_;
   std::deque<std::shared_ptr<Change>> queue_ GUARDED_BY(mutex_);
-  bool running_ GUARDED_BY(mutex_) = false;
+  bool running_ GUARDED_BY(mutex_) = false, closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace topicfs

@@ -365,11 +365,13 @@ void LocalEngine::stop(MonotonicTime deadline, Completion<void> done) {
   appends_->refuse();
   retention_->stop();
   collector_->stop();
-  // What was appended without waiting for it, and what is on its way to the disk, is offloaded too.
-  appends_->sync_all([this, deadline, done = std::move(done)](Result<void> synced) mutable {
-    offloader_->finish(deadline, [this, synced = std::move(synced), done = std::move(done)](Result<void> finished) mutable {
-      offloader_->stop();
-      done(synced ? std::move(finished) : std::move(synced));
+  // What was asked for before, appended without waiting for it, and on its way to the disk, is offloaded too.
+  control_->close([this, deadline, done = std::move(done)]() mutable {
+    appends_->sync_all([this, deadline, done = std::move(done)](Result<void> synced) mutable {
+      offloader_->finish(deadline, [this, synced = std::move(synced), done = std::move(done)](Result<void> finished) mutable {
+        offloader_->stop();
+        done(synced ? std::move(finished) : std::move(synced));
+      });
     });
   });
 }

@@ -251,7 +251,7 @@ void Offloader::record(std::shared_ptr<Job> job) {
     }
     if (job->built.size > 0) parts_.objects.keep_footer(job->object.key, std::move(job->built.footer));
     end_job();
-  });
+  }, By::engine);
 }
 
 void Offloader::apply(const StoredObject& object) {

@@ -31,7 +31,7 @@ struct Options {
   size_t lines = 60;       // of a shortened trace
   double seconds = 0;       // 0: as many runs as asked for
   bool trace = false, shorten = true, twice = false;
-  std::string commit = "unknown", only, found;
+  std::string only, found;
   bool planted = false;
 };
 
@@ -126,6 +126,16 @@ std::vector<Step> shorten(uint64_t seed, std::vector<Step> plan, Run& failing) {
   return plan;
 }
 
+/// Of the checkout that this runs in.
+std::string commit() {
+  std::string name;
+  if (FILE* git = ::popen("git rev-parse --short HEAD 2>/dev/null", "r")) {
+    for (int c; (c = std::fgetc(git)) != EOF && c != '\n';) name += static_cast<char>(c);
+    ::pclose(git);
+  }
+  return name.empty() ? "unknown" : name;
+}
+
 bool run_seed(uint64_t seed, const Options& o, Outcome& total) {
   std::vector<Step> plan = make_plan(seed, o.steps, o.kinds);
   uint32_t checksum = checksum_of(plan);
@@ -139,7 +149,7 @@ bool run_seed(uint64_t seed, const Options& o, Outcome& total) {
   fmt::print("seed {} failed at step {} of {}: {}\n", seed, run.outcome.failed_step, plan.size(), run.outcome.failure);
   std::string again = fmt::format("tools/sim --seed {} --steps {}", seed, o.steps);
   if (o.kinds != kKinds) again += fmt::format(" --kinds {}", o.kinds);
-  fmt::print("  commit {}; again: {}\n  for found_seeds.txt: {} {} {} {:08x}\n", o.commit, again, o.kinds, seed, o.steps, checksum);
+  fmt::print("  commit {}; again: {}\n  for found_seeds.txt: {} {} {} {:08x}\n", commit(), again, o.kinds, seed, o.steps, checksum);
   if (!o.shorten) return false;
   plan = shorten(seed, std::move(plan), run);
   fmt::print("  made shorter: {} --only {}: {}\n", again, numbers_of(plan), run.outcome.failure);
@@ -212,7 +222,6 @@ int main(int argc, char** argv) {
     else if (name == "--steps") o.steps = number(value());
     else if (name == "--kinds") o.kinds = std::min<uint64_t>(number(value()), kKinds);
     else if (name == "--seconds") o.seconds = std::atof(value());
-    else if (name == "--commit") o.commit = value();
     else if (name == "--only") o.only = value();
     else if (name == "--found") o.found = value();
     else if (name == "--planted") o.planted = true;
