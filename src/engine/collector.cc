@@ -12,6 +12,7 @@ namespace {
 /// A crash between a PUT and its record leaves one object that nobody knows; the next daemon writes none before it has
 /// announced itself with a checkpoint. More than that is someone else at work.
 constexpr size_t kUnknownThatCrashesLeave = 1;
+constexpr uint64_t kMaxClaimBytes = 16;  // nothing is in a claim
 
 }  // namespace
 
@@ -63,13 +64,14 @@ void Collector::step() {
 }
 
 /// The bucket's newest checkpoint does not name `dead`, and no later one of ours will. A daemon that has not claimed the
-/// bucket by now will read that checkpoint; one that has may have read an older.
+/// bucket by now will read that checkpoint; one that has may have read an older. The first of them has claimed the next
+/// epoch: that key is asked for, because a listing may lag.
 void Collector::check_epochs(std::vector<uint32_t> dead) {
-  parts_.store.list(kEpochPrefix, epoch_key(epoch_), [this, dead = std::move(dead)](Result<std::vector<ListedObject>> later) {
+  parts_.store.get_tail(epoch_key(epoch_ + 1), kMaxClaimBytes, [this, dead = std::move(dead)](Result<ObjectBytes> later) {
+    if (!later && later.error().code == Errc::kNotFound) return doom_dead(dead);
     if (!later) return end(tl::unexpected<Error>(std::move(later).error()));
-    if (later->empty()) return doom_dead(dead);
     LOG_ERROR("{} has been claimed by a later daemon ({}): this one deletes nothing there any more", parts_.store.url(),
-              later->back().key);
+              epoch_key(epoch_ + 1));
     {
       MutexLock l(mutex_);
       lost_ = true;

@@ -368,7 +368,6 @@ void Offloader::end_finish(Result<void> result) {
   {
     MutexLock l(mutex_);
     if (!finish_done_) return;
-    if (result && (dirty_ || busy_)) return consider_soon();  // something has changed since
     checkpoint = result && objects_since_checkpoint() > 0;
     if (!checkpoint) {
       done = std::move(finish_done_);
