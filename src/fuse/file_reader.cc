@@ -81,10 +81,12 @@ struct FileReader::Read {
   Interrupt interrupt;
   Reply<Bytes> reply;
   int tries = 0;
+  TextPosition from;  // what the engine was asked for
+  size_t size = 0;
 };
 
 void FileReader::read(const ReadRequest& request, Interrupt interrupt, Reply<Bytes> reply) {
-  go_on(std::unique_ptr<Read>(new Read{shared_from_this(), request, interrupt, std::move(reply)}));
+  go_on(std::unique_ptr<Read>(new Read{shared_from_this(), request, interrupt, std::move(reply), 0, {}, 0}));
 }
 
 void FileReader::go_on(std::unique_ptr<Read> read) {
@@ -105,6 +107,22 @@ void FileReader::go_on(std::unique_ptr<Read> read) {
     return read->reply(zeros(std::min(read->request.size, hole)));
   }
   const size_t size = std::min(read->request.size, static_cast<size_t>(ends->text_end - from));
+  Bytes ready;
+  auto wake = [&read]() -> Task {
+    return [again = std::move(read)]() mutable {
+      FileReader& self = *again->self;
+      self.go_on(std::move(again));
+    };
+  };
+  switch (ahead_->find(from, size, ends->text_end, ready, wake)) {
+    case TextAhead::Found::yes:
+      return answer(std::move(read), std::move(ready));
+    case TextAhead::Found::soon:
+      return;
+    case TextAhead::Found::no:
+      break;
+  }
+  read->from = from, read->size = size;
   engine_.read_text(partition_, from, size, [read = std::move(read)](Result<TextRead> text) mutable {
     FileReader& self = *read->self;
     self.on_text(std::move(read), std::move(text));
@@ -116,11 +134,16 @@ void FileReader::on_text(std::unique_ptr<Read> read, Result<TextRead> text) {
     if (text.error().code == Errc::kOutOfRange && ++read->tries < kMaxTries) return go_on(std::move(read));
     return read->reply(refuse(text.error()));
   }
+  if (text->text.size < read->size) ahead_->on_short_read(read->from + static_cast<int64_t>(text->text.size));
+  answer(std::move(read), std::move(text->text));
+}
+
+void FileReader::answer(std::unique_ptr<Read> read, Bytes text) {
   {
     MutexLock lock(mutex_);
-    place_.advance(read->request.offset, text->text.size);
+    place_.advance(read->request.offset, text.size);
   }
-  read->reply(std::move(text->text));
+  read->reply(std::move(text));
 }
 
 void FileReader::wait_for_more(std::unique_ptr<Read> read, TextPosition from) {

@@ -14,6 +14,7 @@
 #include "fuse/answer.h"
 #include "fuse/interrupt.h"
 #include "fuse/read_place.h"
+#include "fuse/text_ahead.h"
 
 namespace topicfs::fuse {
 
@@ -62,10 +63,11 @@ class FileReader : public std::enable_shared_from_this<FileReader> {
  public:
   enum class AtEnd { answer, wait };
 
-  FileReader(Engine& engine, std::shared_ptr<Followers> followers, PartitionId partition, Deleted deleted,
-             AtEnd at_end)
+  FileReader(Engine& engine, std::shared_ptr<Followers> followers, std::shared_ptr<AheadContext> ahead,
+             PartitionId partition, Deleted deleted, AtEnd at_end)
       : engine_(engine),
         followers_(std::move(followers)),
+        ahead_(std::make_shared<TextAhead>(std::move(ahead), partition)),
         partition_(partition),
         at_end_(at_end),
         place_(deleted) {}
@@ -77,10 +79,12 @@ class FileReader : public std::enable_shared_from_this<FileReader> {
   struct Read;  // a request on its way
   void go_on(std::unique_ptr<Read> read);
   void on_text(std::unique_ptr<Read> read, Result<TextRead> text);
+  void answer(std::unique_ptr<Read> read, topicfs::Bytes text);
   void wait_for_more(std::unique_ptr<Read> read, TextPosition from);
 
   Engine& engine_;
   const std::shared_ptr<Followers> followers_;
+  const std::shared_ptr<TextAhead> ahead_;  // shared with what it makes ready on another thread
   const PartitionId partition_;
   const AtEnd at_end_;
   Mutex mutex_;

@@ -18,13 +18,14 @@ uint32_t group_for(const Ownership& parent, const Caller& caller) {
 
 }  // namespace
 
-Filesystem::Filesystem(FilesystemOptions options, Engine& engine, Executor& executor, Clock& clock)
+Filesystem::Filesystem(FilesystemOptions options, Engine& engine, Executor& executor, Executor& ahead, Clock& clock)
     : options_(std::move(options)),
       engine_(engine),
       clock_(clock),
       started_(clock.wall_now()),
       writers_(new WriterContext{engine, executor, clock, options_.unfinished_timeout}),
-      followers_(std::make_shared<Followers>(executor)) {}
+      followers_(std::make_shared<Followers>(executor)),
+      ahead_(new AheadContext{engine, ahead, clock}) {}
 
 Filesystem::~Filesystem() = default;
 

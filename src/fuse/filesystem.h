@@ -71,7 +71,8 @@ struct Listed {
 
 class Filesystem {
  public:
-  Filesystem(FilesystemOptions options, Engine& engine, Executor& executor, Clock& clock);
+  /// `ahead` is where readers' text is made ready, on a thread that has time for it.
+  Filesystem(FilesystemOptions options, Engine& engine, Executor& executor, Executor& ahead, Clock& clock);
   ~Filesystem();
   Filesystem(const Filesystem&) = delete;
   Filesystem& operator=(const Filesystem&) = delete;
@@ -160,6 +161,7 @@ class Filesystem {
   const WallMilliseconds started_;
   const std::shared_ptr<WriterContext> writers_;
   const std::shared_ptr<Followers> followers_;
+  const std::shared_ptr<AheadContext> ahead_;
   Nodes nodes_;
   Handles<OpenFile> files_;
   Handles<OpenDir> dirs_;

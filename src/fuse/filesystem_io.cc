@@ -43,7 +43,7 @@ void Filesystem::open_partition(Inode inode, PartitionId partition, int flags, R
   file->inode = inode;
   file->partition = partition;
   if (reads(flags))
-    file->reader = std::make_shared<FileReader>(engine_, followers_, partition, options_.deleted,
+    file->reader = std::make_shared<FileReader>(engine_, followers_, ahead_, partition, options_.deleted,
                                                 follow ? FileReader::AtEnd::wait : FileReader::AtEnd::answer);
   if (writes(flags)) {
     auto node = nodes_.find(partition);

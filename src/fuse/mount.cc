@@ -18,7 +18,8 @@ constexpr unsigned kMinThreads = 2, kMaxThreads = 8;  // beyond that, more threa
 
 Mount::Mount(MountOptions options, Engine& engine, Executor& executor, Clock& clock)
     : options_(std::move(options)),
-      filesystem_(options_.filesystem, engine, executor, clock),
+      ahead_("topicfs-ahead", clock),
+      filesystem_(options_.filesystem, engine, executor, ahead_, clock),
       low_level_{filesystem_, clock} {}
 
 Mount::~Mount() { shut_down(); }

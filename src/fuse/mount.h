@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "base/thread_executor.h"
 #include "fuse/filesystem.h"
 #include "fuse/session.h"
 
@@ -53,6 +54,7 @@ class Mount {
   void shut_down();
 
   MountOptions options_;
+  ThreadExecutor ahead_;
   Filesystem filesystem_;
   LowLevel low_level_;
   std::unique_ptr<Session> session_;

@@ -622,7 +622,29 @@ Result<PartitionEnds> MemoryEngine::ends(PartitionId id) {
   return partition->ends;
 }
 
+void MemoryEngine::hold_reads() {
+  MutexLock lock(mutex_);
+  holds_reads_ = true;
+}
+
+void MemoryEngine::answer_reads() {
+  std::vector<Task> held;
+  {
+    MutexLock lock(mutex_);
+    holds_reads_ = false;
+    held.swap(held_reads_);
+  }
+  for (Task& read : held) read();
+}
+
 void MemoryEngine::read_text(PartitionId id, TextPosition from, size_t max_bytes, Completion<TextRead> done) {
+  {
+    MutexLock lock(mutex_);
+    if (holds_reads_)
+      return held_reads_.push_back([this, id, from, max_bytes, done = std::move(done)]() mutable {
+        read_text(id, from, max_bytes, std::move(done));
+      });
+  }
   auto outcome = [&]() -> Result<TextRead> {
     MutexLock lock(mutex_);
     auto* partition = find(id);

@@ -51,6 +51,9 @@ class MemoryEngine final : public Engine {
   void poison();
   /// Retention: what is below `to` is gone.
   void set_log_start(PartitionId partition, Offset to);
+  /// Reads of text wait from now on; answer_reads() lets them, and those that come later, go on.
+  void hold_reads() EXCLUDES(mutex_);
+  void answer_reads() EXCLUDES(mutex_);
   /// Pins that somebody still holds.
   size_t live_pins() const { return static_cast<size_t>(pin_token_.use_count() - 1); }
 
@@ -148,6 +151,8 @@ class MemoryEngine final : public Engine {
   uint32_t last_partition_ GUARDED_BY(mutex_) = 0;
   int64_t next_producer_id_ GUARDED_BY(mutex_) = 1000;
   MemoryGroups groups_ GUARDED_BY(mutex_);
+  bool holds_reads_ GUARDED_BY(mutex_) = false;
+  std::vector<Task> held_reads_ GUARDED_BY(mutex_);
   std::atomic<int32_t> leader_epoch_ = 0;
 };
 

@@ -39,7 +39,7 @@ struct Fixture {
   testing::MemoryEngine engine{{.clock = &time}};
   Filesystem fs;
 
-  explicit Fixture(Deleted deleted = Deleted::skip) : fs(options(deleted), engine, time, time) {}
+  explicit Fixture(Deleted deleted = Deleted::skip) : fs(options(deleted), engine, time, time, time) {}
 
   static FilesystemOptions options(Deleted deleted) {
     FilesystemOptions o;
