@@ -1,7 +1,8 @@
 // ReadAhead: gets from the store what a sequential reader will ask for next, so that it finds its blocks in the cache
 // while the store and the reader work at the same time. A reader is sequential when it goes on where a read before it
 // ended; nobody has to open or close anything. A window per reader doubles with each read that goes on, and all
-// windows together stay within a part of the block cache, so that blocks are not pushed out before they are read.
+// windows together stay within a part of the block cache, so that blocks are not pushed out before they are read. Of that
+// part each reader has its share, and whoever stops reading loses it.
 #pragma once
 
 #include <memory>
@@ -26,7 +27,7 @@ class ReadAhead {
   static constexpr size_t kLargestWindow = 8 << 20;
   static constexpr size_t kMaxReaders = 1024;  ///< that are remembered; the ones seen longest ago are forgotten
 
-  /// `max_bytes`: of what all readers together have ahead of them.
+  /// `max_bytes`: of what all readers together have ahead of them, half of the cache that they have it in.
   ReadAhead(StoredObjects& objects, uint64_t max_bytes);
   ~ReadAhead();
 

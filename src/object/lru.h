@@ -22,6 +22,9 @@ class Lru {
     entries_.splice(entries_.begin(), entries_, found->second);
     return &found->second->value;
   }
+  /// The one used longest ago; nullptr if there is none.
+  Value* oldest() { return entries_.empty() ? nullptr : &entries_.back().value; }
+  void erase_oldest() { erase(Key(entries_.back().key)); }
   bool contains(const Key& key) const { return places_.count(key) > 0; }
 
   /// Replaces what was there. Answers how many entries had to go; `evicted` sees the value of each.
@@ -34,7 +37,7 @@ class Lru {
     size_t count = 0;
     for (; bytes_ > max_bytes_ && entries_.size() > 1; count++) {
       evicted(std::as_const(entries_.back().value));
-      erase(Key(entries_.back().key));
+      erase_oldest();
     }
     return count;
   }

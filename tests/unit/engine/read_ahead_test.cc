@@ -34,9 +34,10 @@ struct Fixture : EngineFixture {
     id = partition("orders");
   }
   /// Answered before the verb returns?
-  bool is_here(Offset from, Offset& next) {
+  bool is_here(Offset from, Offset& next) { return is_here(id, from, next); }
+  bool is_here(PartitionId partition, Offset from, Offset& next) {
     auto got = std::make_shared<std::optional<Result<Fetched>>>();
-    engine->fetch(id, from, kStep, [got](Result<Fetched> r) { *got = std::move(r); });
+    engine->fetch(partition, from, kStep, [got](Result<Fetched> r) { *got = std::move(r); });
     const bool at_once = got->has_value();
     executor->run_until_idle();
     REQUIRE(got->has_value());
@@ -55,10 +56,24 @@ struct Fixture : EngineFixture {
     return buffer;
   }
   std::vector<std::byte> buffer;
-  uint64_t loads() {
+  /// Topics like the first one, likewise in objects alone.
+  std::vector<PartitionId> more_topics(int count) {
+    for (int n = 0; n < count; n++) {
+      PartitionId topic = make_partition(fmt::format("orders-{}", n));
+      for (size_t at = 0; at < text.size(); at += kStep / 4) REQUIRE(append(topic, text.substr(at, kStep / 4)));
+    }
+    stop();
+    files.wipe();
+    start();
+    std::vector<PartitionId> topics;
+    for (int n = 0; n < count; n++) topics.push_back(partition(fmt::format("orders-{}", n)));
+    return topics;
+  }
+  uint64_t loads() { return counter("ahead_loads"); }
+  uint64_t counter(std::string_view name) {
     std::string status;
     engine->status([&](Result<std::string> r) { status = r.value(); });
-    size_t at = status.find("\"ahead_loads\"");
+    size_t at = status.find(fmt::format("\"{}\"", name));
     REQUIRE(at != std::string::npos);
     return std::stoull(status.substr(status.find(':', at) + 1));
   }
@@ -106,4 +121,27 @@ TEST_CASE_FIXTURE(Fixture, "readers that go away leave no claim on the room of t
   uint64_t before = loads();
   for (Offset at(1); at < end;) is_here(at, at);
   CHECK(loads() > before);
+}
+
+TEST_CASE_FIXTURE(Fixture, "readers share the room: none of them waits because another has it all") {
+  const auto topics = more_topics(4);
+  std::vector<Offset> at(topics.size());
+  std::vector<int> waited(topics.size());
+  for (int round = 0; round < 50; round++)
+    for (size_t n = 0; n < topics.size(); n++)
+      if (!is_here(topics[n], at[n], at[n])) waited[n]++;
+  for (int w : waited) CHECK(w <= 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "readers that stopped lose their share to those who go on") {
+  const auto topics = more_topics(4);
+  for (size_t n = 0; n + 1 < topics.size(); n++) {
+    Offset at;
+    for (int step = 0; step < 12; step++) is_here(topics[n], at, at);
+  }
+  CHECK(counter("ahead_pending_bytes") > 0);
+  const Offset end = engine->ends(topics.back())->durable_end;
+  for (int again = 0; again < 3; again++)
+    for (Offset at; at < end;) is_here(topics.back(), at, at);
+  CHECK(counter("ahead_pending_bytes") == 0);
 }
