@@ -185,7 +185,7 @@ Result<void> SocketClient::obey_welcome(const FrameBuffer::Frame& frame) {
   store_id_ = message.store_id;
   leader_epoch_ = message.leader_epoch;
   auto all = arena_->bytes();
-  copies_bytes_ = all.size() / 4 / Slabs::kSlabBytes * Slabs::kSlabBytes;
+  copies_bytes_ = all.size() / 2 / Slabs::kSlabBytes * Slabs::kSlabBytes;
   receive_bytes_ = all.size() - copies_bytes_;
   receive_ = Slabs::create(all.first(receive_bytes_), arena_);
   copies_ = Slabs::create(all.subspan(receive_bytes_), arena_);

@@ -19,7 +19,9 @@ struct ServerOptions {
   std::string directory;  ///< the socket's: the data directory, which the caller has locked
   PoolView pool;          ///< must outlive the server
 
-  size_t arena_bytes = 64 << 20;   ///< batches on their way in
+  /// Batches on their way in: a half for requests as they come, a half for copies of what came otherwise. A producer
+  /// that never waits fills all of the first; more of it would be memory, not speed.
+  size_t arena_bytes = 32 << 20;
   size_t bounce_bytes = 32 << 20;  ///< copies of what is not in the pool, on their way out
   uint64_t table_rows = kEndsTableRows;
   uint32_t pin_budget_percent = 25;  ///< of the pool: more than that is copied, not lent

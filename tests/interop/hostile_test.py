@@ -31,11 +31,11 @@ MiB = 1 << 20
 MAX_REQUEST = 32 * MiB
 LARGE_TEXT = 31 * MiB  # less than --max-batch-text, and than one block of snappy may hold
 SMALL = ["--pool-size=64MiB", "--wal-segment-size=16MiB", "--wal-max-size=256MiB", f"--max-request-size={MAX_REQUEST}"]
-# Shared memory counts in halves for who have both touched it: a pool of 64 MiB, an arena of 64, a bounce of 32. To the
+# Shared memory counts in halves for who have both touched it: a pool of 64 MiB, an arena of 32, a bounce of 32. To the
 # daemon all of it may count, and what it needs besides for its work; to the gateway all of the arena and half of the
 # rest, two and a half of the longest requests that are slow, 128 MiB of answers that are taken slowly, and itself.
-DAEMON_MAX = (64 + 64 + 32 + 96) * MiB
-GATEWAY_MAX = (64 + 32 + 16) * MiB + MAX_REQUEST * 5 // 2 + (128 + 16) * MiB
+DAEMON_MAX = (64 + 32 + 32 + 96) * MiB
+GATEWAY_MAX = (32 + 32 + 16) * MiB + MAX_REQUEST * 5 // 2 + (128 + 16) * MiB
 PATIENCE_S = 10  # of the bystander, for each answer
 STALL_S = 30     # kStallTimeout of the gateway
 SLOW_S = 2       # kSlowPatience of the gateway

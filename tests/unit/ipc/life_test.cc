@@ -161,7 +161,7 @@ TEST_CASE("when the daemon goes everything ends with kClosed and the gateway is 
 
 TEST_CASE("while the arena is full appends queue in order, are cancelled, or refused") {
   ServerOptions small;
-  small.arena_bytes = 64 << 10;
+  small.arena_bytes = 32 << 10;
   Door door(small);
   door.connect();
   auto id = door.create("t")->partitions[0].id;
