@@ -17,7 +17,8 @@ namespace topicfs {
 class BatchGather {
  public:
   static constexpr uint64_t kPinnedShare = 4;         ///< the pool's part that may be held back: one in so many bytes
-  static constexpr uint32_t kRunBytes = 1 << 20;      ///< of one read of a segment, but for a larger batch
+  /// Of one read of a segment, but for a larger batch: with the blocks around it, it fills a huge page.
+  static constexpr uint32_t kRunBytes = (2 << 20) - (8 << 10);
   static constexpr uint32_t kMostGapBytes = 32 << 10; ///< that are read along between two batches
 
   explicit BatchGather(wal::Segments& segments);

@@ -13,6 +13,7 @@ namespace topicfs {
 namespace {
 
 constexpr uint64_t kMarkBytes = 1 << 20;             // how finely the log can be cut
+constexpr uint64_t kReadBackBytes = 24 << 20;        // of an object's batches that are to be in memory of their own
 constexpr uint64_t kObjectsPerCheckpoint = 64;       // of what a recovery from the bucket reads footers
 constexpr MonotonicTime kFirstRetry = std::chrono::milliseconds(200), kLastRetry = std::chrono::seconds(30);
 constexpr char kControlName[] = "topicfs.control";   // of partition 0, in footers
@@ -141,8 +142,11 @@ void Offloader::consider() {
 std::shared_ptr<Offloader::Job> Offloader::make_job() {
   auto job = std::make_shared<Job>();
   Mark end = durable_;
+  uint64_t most = options_.object_bytes;
+  // What the pool has given up is read back into the heap, of which an object must not take too much.
+  if (!parts_.segments.is_in_memory(offloaded_)) most = std::min(most, kReadBackBytes);
   for (const Mark& m : marks_) {
-    if (m.payload - offloaded_payload_ < options_.object_bytes) continue;
+    if (m.payload - offloaded_payload_ < most) continue;
     end = m;
     break;
   }

@@ -217,7 +217,7 @@ bool Segments::hold(Segment& segment, uint32_t from, uint32_t to, LogPosition du
   return true;
 }
 
-Segment* Segments::find(uint32_t number) {
+Segment* Segments::find(uint32_t number) const {
   auto it = std::lower_bound(live_.begin(), live_.end(), number,
                              [](const std::shared_ptr<Segment>& s, uint32_t n) { return s->number < n; });
   return it != live_.end() && (*it)->number == number ? it->get() : nullptr;
@@ -235,6 +235,12 @@ bool Segments::pin(LogPosition at, size_t count, std::vector<ByteSpan>& out, Pin
   for (uint32_t i = first; i <= last; i++) pins.add(s->chunks[i]);
   SegmentBytes(pool_, *s).pieces(at.byte(), count, out);
   return true;
+}
+
+bool Segments::is_in_memory(LogPosition at) const {
+  MutexLock l(mutex_);
+  const Segment* s = find(at.segment());
+  return s && at.byte() < options_.segment_bytes && s->chunks[at.byte() / pool_.chunk_bytes()] != kNoChunk;
 }
 
 Result<DirectBytes> Segments::read(LogPosition at, size_t size) {

@@ -116,6 +116,7 @@ class Segments {
   bool hold(Segment& segment, uint32_t from, uint32_t to, LogPosition durable);
   /// Adds the bytes' pieces to `out` and pins them if all are in memory; false otherwise.
   bool pin(LogPosition at, size_t count, std::vector<ByteSpan>& out, PinSet& pins);
+  bool is_in_memory(LogPosition at) const;
   /// Bytes from the segment's file, waiting for the disk. kNotFound if the segment is gone.
   Result<DirectBytes> read(LogPosition at, size_t size);
 
@@ -135,7 +136,7 @@ class Segments {
   Result<std::unique_ptr<Segment>> prepare(std::string path, uint32_t number);
   void prepare_in_background() REQUIRES(mutex_);
   void prepared(Result<std::unique_ptr<Segment>> segment, std::string path);
-  Segment* find(uint32_t number) REQUIRES(mutex_);
+  Segment* find(uint32_t number) const REQUIRES(mutex_);
   bool give_up_oldest(LogPosition durable) REQUIRES(mutex_);
   ChunkId take_chunk(LogPosition durable) REQUIRES(mutex_);
 

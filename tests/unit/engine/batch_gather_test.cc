@@ -75,3 +75,30 @@ TEST_CASE_FIXTURE(Fixture, "what is in memory is not read back, though more of i
   start();
   check_everything();
 }
+
+TEST_CASE_FIXTURE(Fixture, "an object of what memory has given up is small enough to be read back into the heap") {
+  options.pool_bytes = 16 << 20;
+  options.wal_segment_bytes = 4 << 20;
+  options.wal_max_bytes = 128 << 20;
+  start();
+  const PartitionId id = make_partition("orders");
+  store->fail_next(MemoryObjectStore::Verb::put, {Errc::kUnavailable, 0, "not now"}, 1'000'000);
+  std::string expected;
+  for (int n = 0; n < 100; n++) {
+    const std::string large = fmt::format("{:0600000}\n", n);
+    REQUIRE(append(id, large, Ack::durable));
+    expected += large;
+  }
+  store->fail_next(MemoryObjectStore::Verb::put, {Errc::kUnavailable, 0, "not now"}, 0);
+  stop();
+  size_t objects = 0;
+  for (const auto& [key, bytes] : stored()) {
+    if (!key.starts_with("objects/")) continue;
+    objects++;
+    CHECK(bytes->size() < 26 << 20);
+  }
+  CHECK(objects >= 3);
+  files.wipe();
+  start();
+  CHECK(read(partition("orders")) == expected);
+}
