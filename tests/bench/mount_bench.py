@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.daemon import Daemon, binary, scratch  # noqa: E402
 
 READ_BYTES = 256 << 20
+BESIDE_FILE = "9"  # which those that do nothing have, too
 
 # name: (files, threads, bytes of a line, durability)
 APPENDS = {
@@ -96,15 +97,20 @@ def reads(options, top):
     plain = top / "plain-read"
     write_whole(plain, READ_BYTES)
     targets = [("topicfs", None), ("the disk's page cache", plain)]
+    for name, place in options.beside:
+        targets.append((name, place / BESIDE_FILE))
+        write_whole(targets[-1][1], READ_BYTES)
     head(targets)
 
-    def measure(name, partition, rounds):
-        show(name, targets, bench("read", "--rounds", rounds, partition, plain), per_operation=False)
+    def measure(name, partition, rounds, size=1 << 20):
+        files = [partition] + [file for _, file in targets[1:]]
+        show(name, targets, bench("read", "--rounds", rounds, "--size", size, *files), per_operation=False)
 
     with Daemon(binary("topicfs"), top / "hot", f"file:{top}/hot-store", extra=["--object-size=1GiB", "--pool-size=1GiB"],
                 deadline=3600) as daemon:
         make_partitions(daemon.mountpoint / "t", 1)
         write_whole(daemon.mountpoint / "t" / "0", READ_BYTES)
+        measure("read recent data, 128 KiB at a time", daemon.mountpoint / "t" / "0", options.rounds, 128 << 10)
         measure("read recent data, 1 MiB at a time", daemon.mountpoint / "t" / "0", options.rounds)
         daemon.restart()  # a clean stop moves all to the store, a start has nothing in memory
         measure("read from the store, nothing cached", daemon.mountpoint / "t" / "0", 1)
