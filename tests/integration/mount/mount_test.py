@@ -334,9 +334,10 @@ class Stopping(MountTest):
             listed = subprocess.run(["ls", "-l", task / "fd"], capture_output=True, timeout=LIMIT_S, check=False)
             return b" -> /dev/fuse\n" in listed.stdout
         daemon = pathlib.Path(f"/proc/{self.candidate.pid}")
-        asking = [task for task in (daemon / "task").iterdir() if (task / "comm").read_text().strip() == "topicfs-touch"]
-        self.assertEqual(len(asking), 1)
-        wait_until(lambda: not holds_the_mount(asking[0]), 10, "a thread without the mount")
+        def asking():  # it names itself when it begins
+            return [task for task in (daemon / "task").iterdir() if (task / "comm").read_text().strip() == "topicfs-touch"]
+        wait_until(lambda: len(asking()) == 1, 10, "the thread that asks")
+        wait_until(lambda: not holds_the_mount(asking()[0]), 10, "a thread without the mount")
         self.assertTrue(holds_the_mount(daemon))
 
     def test_a_living_mount_and_a_directory_with_files_are_not_mounted_over(self):
