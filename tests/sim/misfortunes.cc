@@ -236,7 +236,11 @@ void Simulation::after_open() {
   poisoned_ = false;
   waiting_.clear();
   bool lost = std::exchange(disk_lost_, false);
-  uint64_t floor = damaged_ || (lost && lists_lag_) ? 0 : lost ? stored_floor_ : durable_floor_;
+  if (lost && lists_lag_) {
+    note("an older state of the bucket was found");
+    return void(over_ = true);  // what it names may be gone; no store in use has lists that lag
+  }
+  uint64_t floor = damaged_ ? 0 : lost ? stored_floor_ : durable_floor_;
   check_catalog(lost || damaged_);
   if (lost || damaged_) producers_.clear();  // more than their last batch may be gone
   cut_all(floor, lost || damaged_);
