@@ -17,6 +17,7 @@ LocalEngine::LocalEngine(EngineOptions options, EngineParts parts)
 LocalEngine::~LocalEngine() { close(); }
 
 void LocalEngine::close() {
+  if (objects_) objects_->close();  // who waits for one may go on with what is in memory, as long as all is here
   if (retention_) retention_->stop();
   if (collector_) collector_->stop();
   if (offloader_) offloader_->stop();

@@ -56,6 +56,8 @@ class StoredObjects {
                    Completion<ObjectRead> done) {
     reader_.read(key, partition, from, max_bytes, std::move(done));
   }
+  /// RangeReader's.
+  void close() { reader_.close(); }
   void find_footer(const std::string& key, Completion<FooterPtr> done) { footers_.find(key, std::move(done)); }
 
   CacheCounters footer_counters() const { return footers_.counters(); }

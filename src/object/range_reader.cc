@@ -93,6 +93,8 @@ void answer(Read& read) {
   read.done(std::move(answer));
 }
 
+constexpr char kClosing[] = "reads of objects are closing";
+
 }  // namespace
 
 struct RangeReader::State : std::enable_shared_from_this<RangeReader::State> {
@@ -127,6 +129,10 @@ void RangeReader::State::start(const std::string& key, PartitionId partition, Po
   read->done = std::move(done);
   {
     MutexLock lock(mutex);
+    if (closed) {
+      lock.unlock();
+      return read->done(fail(Errc::kClosed, kClosing));
+    }
     if (waiting.size() >= kMaxWaiting) {
       lock.unlock();
       return read->done(fail(Errc::kFull, "too many reads wait for the object store"));
@@ -247,7 +253,9 @@ void RangeReader::State::give(const std::string& key, size_t number, Result<Bloc
 RangeReader::RangeReader(ObjectStore& store, FooterCache& footers, RangeReaderOptions options)
     : state_(std::make_shared<State>(store, footers, options)) {}
 
-RangeReader::~RangeReader() {
+RangeReader::~RangeReader() { close(); }
+
+void RangeReader::close() {
   std::unordered_set<ReadPtr> waiting;
   {
     MutexLock lock(state_->mutex);
@@ -255,7 +263,7 @@ RangeReader::~RangeReader() {
     waiting.swap(state_->waiting);
     state_->loading.clear();
   }
-  for (const ReadPtr& read : waiting) read->done(fail(Errc::kClosed, "reads of objects are closing"));
+  for (const ReadPtr& read : waiting) read->done(fail(Errc::kClosed, kClosing));
 }
 
 void RangeReader::read(const std::string& key, PartitionId partition, Offset from, size_t max_bytes,

@@ -45,8 +45,9 @@ class RangeReader {
 
   /// `store` and `footers` outlive the reader.
   RangeReader(ObjectStore& store, FooterCache& footers, RangeReaderOptions options = {});
-  /// Reads that wait are answered kClosed.
   ~RangeReader();
+  /// Reads that wait are answered kClosed before this returns, and so is every later one.
+  void close();
 
   /// From the batch that holds `from` (or the next one, after a gap), up to `max_bytes` of batches,
   /// but at least one. May bring less than the object has: ask again behind the last batch.

@@ -193,12 +193,16 @@ TEST_CASE_FIXTURE(Fixture, "closing the reader or the cache answers those who wa
   auto count = [&](auto r) { closed += !r && r.error().code == Errc::kClosed; };
   reader->read("o", PartitionId(1), Offset(0), 100, [&](Result<ObjectRead> r) { count(std::move(r)); });
   footers->find("o", [&](Result<FooterPtr> r) { count(std::move(r)); });
-  reader.reset();
+  reader->close();
   CHECK(closed == 1);
+  reader->read("o", PartitionId(1), Offset(0), 100, [&](Result<ObjectRead> r) { count(std::move(r)); });
+  CHECK(closed == 2);
+  reader.reset();
+  CHECK(closed == 2);
   footers.reset();
-  CHECK(closed == 2);
+  CHECK(closed == 3);
   executor.run_until_idle();
-  CHECK(closed == 2);
+  CHECK(closed == 3);
 }
 
 TEST_CASE_FIXTURE(Fixture, "both caches stay within their bytes, and forget what they are told to") {
