@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr char kIdentityFile[] = "identity";
 constexpr char kCheckpointFile[] = "checkpoint";
+constexpr char kEpochFile[] = "epoch";
 constexpr uint64_t kMaxIdentityBytes = 4096;
 constexpr uint64_t kMinWalSegments = 4;
 constexpr uint64_t kMaxEpoch = INT32_MAX;  // it is Kafka's leader epoch, and part of producer ids
@@ -81,6 +83,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
                           parts_.store.url() + " is store " + to_string(*bucket_id) +
                           "; give each store a data directory of its own"));
     if (auto r = read_checkpoint(); !r) return end(r);
+    if (auto r = read_known(); !r) return end(r);
     if (!bucket_id && checkpoint_ && !checkpoint_->objects.empty())
       return end(fail(Errc::kInvalidArgument, parts_.store.url() + " is empty, but the catalog in " + options_.data_dir +
                                                   " names " + std::to_string(checkpoint_->objects.size()) +
@@ -106,15 +109,40 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     return {};
   }
 
-  /// That the bucket holds nothing later than this directory, whose checkpoint is durable before it is uploaded. Another
-  /// machine may have taken the bucket over, or the directory is an old copy: what it knows must not become the newest.
+  /// What of ours may be in the bucket at most: a checkpoint is durable here before it is uploaded, and a claim before
+  /// anything of its epoch is.
+  Result<void> read_known() {
+    if (!local_id_) return {};
+    if (checkpoint_) known_ = {checkpoint_->epoch, checkpoint_->sequence};
+    std::string path = options_.data_dir + "/" + kEpochFile;
+    auto bytes = read_file(parts_.files, path, kMaxIdentityBytes);
+    if (!bytes && bytes.error().code == Errc::kNotFound) return {};
+    if (!bytes) return tl::unexpected<Error>(bytes.error());
+    std::string_view text = as_text(*bytes);
+    EpochAndSequence claimed;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), claimed.epoch);
+    if (error != std::errc() || end == text.data() + text.size() || *end != '\n')
+      return fail(Errc::kCorrupt, path + " does not hold the epoch that was claimed last");
+    known_ = std::max(known_, claimed);
+    return {};
+  }
+
+  /// A full disk does not keep anyone from reading: then the claim is forgotten, and at worst a later start is refused.
+  Result<void> remember_claim() {
+    std::string text = std::to_string(engine_->epoch_) + "\n";
+    auto written = write_file(parts_.files, options_.data_dir, kEpochFile, as_byte_span(text));
+    if (written || written.error().code != Errc::kNoSpace) return written;
+    LOG_WARNING("cannot note the epoch {} in {}: {}", engine_->epoch_, options_.data_dir, written.error().message());
+    return {};
+  }
+
+  /// That the bucket holds nothing later than what is known here. Another machine may have taken it over, or the directory
+  /// is an old copy: what it knows must not become the newest.
   void check_ours(void (EngineOpening::*next)()) {
     if (!local_id_) return (this->*next)();
     bucket_.find_newest_checkpoint([self = shared_from_this(), next](Result<std::optional<ListedCheckpoint>> newest) {
       if (!newest) return self->end(tl::unexpected<Error>(std::move(newest).error()));
-      EpochAndSequence known;
-      if (self->checkpoint_) known = {self->checkpoint_->epoch, self->checkpoint_->sequence};
-      if (*newest && (*newest)->name > known)
+      if (*newest && (*newest)->name > self->known_)
         return self->end(fail(Errc::kInvalidArgument,
                               fmt::format("{} has been written by a daemon with another data directory since {} was last used: "
                                           "its {} is newer. Start with an empty data directory, which recovers what is in the "
@@ -130,6 +158,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
       if (*epoch > kMaxEpoch) return self->end(fail(Errc::kCorrupt, "an epoch of " + std::to_string(*epoch) + " was claimed"));
       self->engine_->epoch_ = *epoch;
       self->engine_->next_producer_id_ = static_cast<int64_t>(*epoch) << kProducerIdBits;
+      if (auto r = self->remember_claim(); !r) return self->end(r);
       // Again, for what was written since: who claims now starts from it.
       if (self->local_id_) return self->check_ours(&EngineOpening::open_local);
       self->bucket_.read_state(self->engine_->store_id_, [self](Result<BucketState> state) {
@@ -301,6 +330,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
   Completion<std::unique_ptr<LocalEngine>> done_;
   std::optional<Uuid> local_id_;
   std::optional<Checkpoint> checkpoint_;
+  EpochAndSequence known_;  // of what this directory has put into the bucket, or may have
   std::vector<NewerObject> newer_;
   uint64_t cached_bytes_ = 0;  // of blocks
 };
