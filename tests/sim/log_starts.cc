@@ -178,6 +178,11 @@ void Simulation::quiet_time(MonotonicTime duration) {
   }
 }
 
+/// What another machine has left there is left alone, and all of it by one that had nothing to store.
+void Simulation::check_collected() {
+  if (!was_taken_over_ && is_announced()) check(bucket_check_.check_collected());
+}
+
 /// Every fault is over: what is too old goes, and what lives nowhere is not stored.
 void Simulation::check_retention(SeededRandom& r) {
   uint64_t life = machine_->life();
@@ -186,13 +191,13 @@ void Simulation::check_retention(SeededRandom& r) {
   append_text(r);
   quiet_time(std::chrono::hours(1));
   if (machine_->life() != life) return;  // an end that was still to come has come
-  if (!was_taken_over_ && outcome_.failure.empty() && pick(r)) check(bucket_check_.check_collected());
+  if (outcome_.failure.empty()) check_collected();
   for (Topic& t : topics_)
     if (t.is_there() && !t.busy) change_retention(t, {{"retention.ms", "1000"}, {"retention.bytes", std::nullopt}});
   quiet_time(std::chrono::hours(12));
   if (machine_->life() != life) return;
   if (!outcome_.failure.empty()) return;
-  if (!was_taken_over_) check(bucket_check_.check_collected());
+  check_collected();
   // A record may have been stamped by a clock that was ahead of this one.
   bool all_outlived = latest_wall() < machine_->executor().wall_now().count() + 1000;
   for (Topic& t : topics_) {
@@ -207,8 +212,7 @@ void Simulation::check_retention(SeededRandom& r) {
     }
   }
   verify(r);
-  // What another machine has left there is left alone.
-  if (outcome_.failure.empty() && !was_taken_over_) check(bucket_check_.check_collected());
+  if (outcome_.failure.empty()) check_collected();
 }
 
 }  // namespace topicfs::sim

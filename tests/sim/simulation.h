@@ -131,6 +131,7 @@ class Simulation final : private EngineListener {
   void set_retention(SeededRandom& r);
   void change_retention(Topic& t, std::map<std::string, std::optional<std::string>> changes);
   void quiet_time(MonotonicTime duration);
+  void check_collected();
   void check_ends(PartitionModel& p, const PartitionEnds& ends);
   int64_t latest_wall();
   void on_trimmed(PartitionId id) override;
