@@ -1,7 +1,5 @@
 // The server over real sockets on loopback: framing, order, limits, hostile clients.
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "base/random.h"
@@ -11,22 +9,17 @@
 #include "kafka/server/server.h"
 #include "kafka/wire/encode.h"
 #include "unit/kafka/handler_kit.h"
+#include "unit/kafka/socket_client.h"
 
 using namespace topicfs;
 using namespace topicfs::kafka;
 
 namespace {
 
-/// A client that writes bytes and reads frames, each within half a minute.
+/// A client that writes bytes and reads frames.
 class Client {
  public:
-  explicit Client(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    timeval limit{30, 0};
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    sockaddr_in to{};
-    to.sin_family = AF_INET, to.sin_port = htons(port), to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::connect(fd_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
-  }
+  explicit Client(uint16_t port) : fd_(connect_to_loopback(port)) {}
   void write(std::string_view bytes) {
     while (!bytes.empty()) {
       ssize_t n = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
