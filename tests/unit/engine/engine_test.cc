@@ -372,6 +372,11 @@ TEST_CASE("a data directory that is older than what the bucket holds stops the s
     CHECK(opened.error().what.find("another data directory") != std::string::npos);
     CHECK(f.keys("epochs/") == claims);
   }
+  SUBCASE("its note of the last claim is damaged, and the bucket holds what it knows") {
+    REQUIRE(write_file(f.files, f.options.data_dir, "epoch", as_byte_span("zzz")));
+    f.start();
+    CHECK(f.read(f.partition("orders")) == "x\n");
+  }
   SUBCASE("another machine has been there, and wrote nothing") {
     other.bucket = f.bucket;
     other.start();
