@@ -16,6 +16,17 @@
 
 namespace topicfs {
 
+/// Of a log that goes around, and stores objects, within one test.
+inline EngineOptions small_engine_in(const std::string& directory, uint64_t pool_bytes) {
+  EngineOptions o;
+  o.data_dir = directory + "/data";
+  o.wal_segment_bytes = 1 << 20;
+  o.wal_max_bytes = 16 << 20;
+  o.pool_bytes = pool_bytes;
+  o.object_bytes = 512 << 10;
+  return o;
+}
+
 class RealEngine {
  public:
   /// Its data go below `options.data_dir`.

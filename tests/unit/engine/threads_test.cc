@@ -20,16 +20,6 @@ namespace {
 
 constexpr int kWriters = 4, kPartitions = 4, kLines = 300;
 
-EngineOptions options_in(const std::string& directory) {
-  EngineOptions o;
-  o.data_dir = directory + "/data";
-  o.wal_segment_bytes = 1 << 20;
-  o.wal_max_bytes = 16 << 20;
-  o.pool_bytes = 2 << 20;
-  o.object_bytes = 512 << 10;
-  return o;
-}
-
 std::unique_ptr<ObjectStore> store_in(const std::string& directory) {
   auto opened = DirStore::open(directory + "/store");
   REQUIRE(opened);
@@ -125,7 +115,7 @@ TEST_CASE("writers, readers and offloads at once lose and tear nothing, and a re
   TemporaryDirectory directory;
   std::vector<sim::PartitionModel> models;
   {
-    RealEngine e(options_in(directory.path()), store_in(directory.path()));
+    RealEngine e(small_engine_in(directory.path(), 2 << 20), store_in(directory.path()));
     std::vector<PartitionId> partitions = e.make_topic("t", kPartitions);
     std::atomic<bool> writing{true};
     std::thread reader([&] {
@@ -145,7 +135,7 @@ TEST_CASE("writers, readers and offloads at once lose and tear nothing, and a re
     for (auto& model : models) check_views(e, model);
   }
   {
-    RealEngine e(options_in(directory.path()), store_in(directory.path()));
+    RealEngine e(small_engine_in(directory.path(), 2 << 20), store_in(directory.path()));
     TopicPtr t = e->find_topic("t");
     REQUIRE(t);
     for (auto& model : models) {

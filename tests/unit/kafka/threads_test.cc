@@ -31,19 +31,9 @@ namespace {
 constexpr int kProducers = 4, kPartitions = 3, kRecords = 120;
 constexpr size_t kMaxRequestBytes = 1 << 20;
 
-EngineOptions options_in(const std::string& directory) {
-  EngineOptions o;
-  o.data_dir = directory + "/data";
-  o.wal_segment_bytes = 1 << 20;
-  o.wal_max_bytes = 16 << 20;
-  o.pool_bytes = 4 << 20;
-  o.object_bytes = 512 << 10;
-  return o;
-}
-
 /// Both programs in one process.
 struct Both {
-  Both() : engine(options_in(directory.path()), std::move(*DirStore::open(directory.path() + "/store"))) {
+  Both() : engine(small_engine_in(directory.path(), 4 << 20), std::move(*DirStore::open(directory.path() + "/store"))) {
     engine.make_topic("t", kPartitions);
     ChunkPool& pool = engine->pool();
     ipc::ServerOptions of_door;
