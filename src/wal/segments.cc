@@ -18,7 +18,9 @@ namespace {
 constexpr size_t kPrewriteBytes = kHugePageBytes;
 constexpr size_t kKeptSegments = 1;  // for Reserve::use
 
-Result<void> write_zeros(File& file, uint64_t bytes, ByteSpan zeros) {
+Result<void> write_zeros(File& file, uint64_t bytes) {
+  const HugeMemory memory(kPrewriteBytes);
+  const ByteSpan zeros = memory.bytes();
   for (uint64_t at = 0; at < bytes; at += zeros.size())
     TRY(file.write_at(at, {zeros.first(std::min<uint64_t>(zeros.size(), bytes - at))}));
   return file.sync();
@@ -27,7 +29,7 @@ Result<void> write_zeros(File& file, uint64_t bytes, ByteSpan zeros) {
 }  // namespace
 
 Segments::Segments(SegmentOptions options, FileSystem& fs, LogDevice& device, ChunkPool& pool)
-    : options_(std::move(options)), fs_(fs), device_(device), pool_(pool) {
+    : options_(std::move(options)), fs_(fs), device_(device), pool_(pool), ready_ahead_(options_.ready_ahead) {
   MUST(options_.segment_bytes % pool.chunk_bytes() == 0 || pool.chunk_bytes() % options_.segment_bytes == 0);
 }
 
@@ -95,12 +97,11 @@ Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t nu
   auto segment = std::make_unique<Segment>();
   segment->file = std::move(*opened);
   TRY_ASSIGN(uint64_t size, segment->file->size());
-  const HugeMemory zeros(kPrewriteBytes);
   if (size < options_.segment_bytes) {
     auto background = fs_.open(path, OpenMode::read_write, SyncMethod::direct);
     if (!background) background = fs_.open(path, OpenMode::read_write, SyncMethod::buffered);
     if (!background) return tl::unexpected<Error>(std::move(background).error());
-    if (auto written = write_zeros(**background, options_.segment_bytes, zeros.bytes()); !written) {
+    if (auto written = write_zeros(**background, options_.segment_bytes); !written) {
       // A half-written file, ours or that of a daemon that was killed over it, would keep from the checkpoints the room
       // that they need to free segments.
       (void)fs_.remove(path);
@@ -111,8 +112,11 @@ Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t nu
   header.segment = number;
   header.bytes = options_.segment_bytes;
   header.store = options_.store;
-  encode(header, zeros.bytes().first(kBlockBytes));
-  TRY(segment->file->write_at(0, {zeros.bytes().first(kBlockBytes)}));
+  const auto block = buffers_.take(kBlockBytes);
+  const MutableByteSpan raw(block.get(), kBlockBytes);
+  std::memset(raw.data(), 0, raw.size());
+  encode(header, raw);
+  TRY(segment->file->write_at(0, {raw}));
   TRY(segment->file->sync());
   // Also for a file that is not new: the sync of its name may have failed when it was.
   if (!names_durable_ && !planted(PlantedBug::no_directory_sync)) TRY(fs_.sync_directory(options_.directory));
@@ -124,7 +128,7 @@ Result<std::unique_ptr<Segment>> Segments::prepare(std::string path, uint32_t nu
 }
 
 void Segments::prepare_in_background() {
-  if (stopping_ || preparing_ || ready_.size() >= options_.ready_ahead) return;
+  if (stopping_ || preparing_ || ready_.size() >= ready_ahead_) return;
   std::string path;
   if (!free_files_.empty()) {
     path = std::move(free_files_.back());
@@ -167,7 +171,8 @@ Segment* Segments::open_next(Reserve reserve) {
   MutexLock l(mutex_);
   size_t left = ready_.size() + free_files_.size() + (options_.max_segments - std::min(options_.max_segments, files_));
   if (ready_.empty() || (reserve == Reserve::keep && left <= kKeptSegments)) {
-    starved_ = true;
+    // What the pool can hold is to wait for no file the next time.
+    if (!std::exchange(starved_, true) && ready_ahead_ < pool_.size_bytes() / options_.segment_bytes) ready_ahead_ *= 2;
     prepare_in_background();
     return nullptr;
   }

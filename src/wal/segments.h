@@ -88,7 +88,7 @@ struct SegmentOptions {
   Uuid store;
   uint64_t segment_bytes = 64 << 20;
   uint32_t max_segments = 64;
-  uint32_t ready_ahead = 2;       ///< how many are kept ready
+  uint32_t ready_ahead = 2;       ///< how many are kept ready; twice as many each time there was none, up to the pool's size
   SyncMethod method = SyncMethod::direct_dsync;
 };
 
@@ -153,6 +153,7 @@ class Segments {
   uint32_t next_number_ GUARDED_BY(mutex_) = 0;
   uint32_t next_file_ GUARDED_BY(mutex_) = 0;
   uint32_t resident_ GUARDED_BY(mutex_) = 0;
+  uint32_t ready_ahead_ GUARDED_BY(mutex_);
   bool preparing_ GUARDED_BY(mutex_) = false, starved_ GUARDED_BY(mutex_) = false;
   bool names_durable_ = true;  // of the files; for prepare(), of which one runs at a time
   bool stopping_ GUARDED_BY(mutex_) = true;

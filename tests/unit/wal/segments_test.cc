@@ -55,6 +55,21 @@ TEST_CASE_FIXTURE(Fixture, "a half-written segment is completed and used where t
   segments.stop();
 }
 
+TEST_CASE_FIXTURE(Fixture, "when the log has found no segment ready, more are kept ready, as many as the pool holds") {
+  wal::Segments segments(options, files, device, *pool);  // a pool of four
+  REQUIRE(segments.start(1, [] {}));
+  executor.run_until_idle();
+  CHECK(segments.counts().ready == 2);
+  for (uint32_t expected : {4, 4}) {
+    while (segments.open_next(wal::Reserve::keep)) {
+    }
+    CHECK_FALSE(segments.open_next(wal::Reserve::keep));  // the same want
+    executor.run_until_idle();
+    CHECK(segments.counts().ready == expected);
+  }
+  segments.stop();
+}
+
 TEST_CASE_FIXTURE(Fixture, "a new segment whose name could not be made durable is not used until it could") {
   options.max_segments = 2;
   wal::Segments segments(options, files, device, *pool);
