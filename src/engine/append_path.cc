@@ -64,7 +64,7 @@ RequestId AppendPath::append_text(Partition& partition, std::span<const ByteSpan
   }
   if (append.is_large()) {
     LineSplitter lines = lines_of(pieces);
-    for (LinesPlan p; (p = plan_batch(lines, kMaxFileBatchBytes)).record_count > 0;) append.plan.push_back(p);
+    for (LinesPlan p; (p = plan_records(lines, 0, 0, kMaxFileBatchBytes, Least::one)).record_count > 0;) append.plan.push_back(p);
   }
   return start(append);
 }
@@ -107,7 +107,7 @@ void AppendPath::append_control(Partition& control, std::string_view json, Compl
   append.text_bytes = json.size() + 1;
   if (append.is_large()) {
     LineSplitter lines = lines_of(append.pieces);
-    append.plan.push_back(plan_batch(lines, kNoLimit));
+    append.plan.push_back(plan_records(lines, 0, 0, kNoLimit));
   }
   start(append);
 }
@@ -204,7 +204,7 @@ AppendPath::Outcome AppendPath::place_small_text(Append& append) {
   ref.base = p.next_offset, ref.text = p.next_text;
   ref.at = place.at, ref.sequence = place.sequence;
   describe(ref, plan, append.now);
-  put_records(log_.bytes_of(place), records_at(ref), again, plan.record_count, 0, 0);
+  put_records(log_.bytes_of(place), records_at(ref), again, plan, 0, 0);
   *open_ = {&p, place, ref, append.now.count()};
   push_ref(append, ref);
   return Outcome::placed;
@@ -220,7 +220,7 @@ bool AppendPath::grow_open_batch(Append& append) {
   LinesPlan plan = plan_records(lines, timestamp_delta, first, kNoLimit);
   if (!log_.extend(open_->place, ref.bytes, ref.bytes + plan.records_bytes)) return false;
   uint32_t behind = body_at(ref) + ref.bytes;
-  put_records(log_.bytes_of(open_->place), behind, again, plan.record_count, timestamp_delta, first);
+  put_records(log_.bytes_of(open_->place), behind, again, plan, timestamp_delta, first);
   ref.bytes += static_cast<uint32_t>(plan.records_bytes);
   ref.records += static_cast<uint32_t>(plan.record_count);
   ref.text_bytes += static_cast<int64_t>(plan.text_bytes);
@@ -325,12 +325,13 @@ void AppendPath::finish_open_entry() {
 void AppendPath::fill(Append& append) {
   if (append.parts.empty()) return;
   LineSplitter lines = lines_of(append.pieces);
-  for (const Part& part : append.parts) {
+  for (size_t i = 0; i < append.parts.size(); i++) {
+    const Part& part = append.parts[i];
     if (append.is_batch()) {
       put_batch(append, part);
     } else {
       const wal::SegmentBytes bytes = log_.bytes_of(part.place);
-      put_records(bytes, records_at(part.ref), lines, static_cast<int32_t>(part.ref.records), 0, 0);
+      put_records(bytes, records_at(part.ref), lines, append.plan[i], 0, 0);
       put_file_headers(bytes, part.ref, append.now.count(), append.partition->id, leader_epoch_);
     }
   }

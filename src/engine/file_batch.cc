@@ -4,17 +4,9 @@
 
 namespace topicfs {
 
-LinesPlan plan_batch(LineSplitter& lines, size_t max_records_bytes) {
-  LineSplitter ahead = lines;
-  Line first;
-  if (!ahead.next(first)) return {};
-  size_t one = record_size(first.size, 0, 0, first.ending);
-  return plan_records(lines, 0, 0, std::max(max_records_bytes, one));
-}
-
-uint32_t put_records(const wal::SegmentBytes& bytes, uint32_t at, LineSplitter& lines, int32_t count,
+uint32_t put_records(const wal::SegmentBytes& bytes, uint32_t at, LineSplitter& lines, const LinesPlan& plan,
                      int64_t timestamp_delta, int32_t first_offset_delta) {
-  write_records(lines, count, timestamp_delta, first_offset_delta, [&](ByteSpan part) {
+  write_records(lines, plan, timestamp_delta, first_offset_delta, [&](ByteSpan part) {
     bytes.put(at, part);
     at += static_cast<uint32_t>(part.size());
   });

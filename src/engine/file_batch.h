@@ -9,10 +9,8 @@ namespace topicfs {
 
 /// The text of one append, cut into the lines that become its records.
 inline LineSplitter lines_of(std::span<const ByteSpan> text) { return {text, kMaxTextAppendBytes}; }
-/// As many of the next lines as make a batch of about `max_records_bytes`, at least one unless the text ends.
-LinesPlan plan_batch(LineSplitter& lines, size_t max_records_bytes);
-/// Writes `count` lines at byte `at`; returns the byte behind them.
-uint32_t put_records(const wal::SegmentBytes& bytes, uint32_t at, LineSplitter& lines, int32_t count,
+/// Writes the lines of `plan` at byte `at`; returns the byte behind them.
+uint32_t put_records(const wal::SegmentBytes& bytes, uint32_t at, LineSplitter& lines, const LinesPlan& plan,
                      int64_t timestamp_delta, int32_t first_offset_delta);
 /// The headers of an entry and of its batch of lines. The CRCs follow when the commit is written.
 void put_file_headers(const wal::SegmentBytes& bytes, const BatchRef& ref, int64_t base_timestamp, PartitionId partition,

@@ -56,7 +56,7 @@ RecordFrame frame_record(size_t value_bytes, int64_t timestamp_delta, int32_t of
 }
 
 LinesPlan plan_records(LineSplitter& lines, int64_t timestamp_delta, int32_t first_offset_delta,
-                       size_t max_records_bytes) {
+                       size_t max_records_bytes, Least least) {
   LinesPlan plan;
   LineSplitter ahead = lines;
   Line line;
@@ -65,7 +65,10 @@ LinesPlan plan_records(LineSplitter& lines, int64_t timestamp_delta, int32_t fir
          ahead.next(line)) {
     const size_t size =
         record_size(line.size, timestamp_delta, first_offset_delta + plan.record_count, line.ending);
-    if (size > max_records_bytes - plan.records_bytes) break;
+    const bool demanded = least == Least::one && plan.record_count == 0;
+    if (!demanded && plan.records_bytes + size > max_records_bytes) break;
+    if (plan.record_count < static_cast<int32_t>(LinesPlan::kRemembered))
+      plan.first[static_cast<size_t>(plan.record_count)] = line;
     plan.record_count += 1;
     plan.records_bytes += size;
     plan.text_bytes += line.text_bytes();

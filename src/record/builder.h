@@ -45,23 +45,33 @@ void write_record(ByteSpan value, int64_t timestamp_delta, int32_t offset_delta,
 
 /// What some lines come to as records.
 struct LinesPlan {
+  static constexpr size_t kRemembered = 4;
+
   int32_t record_count = 0;
   size_t records_bytes = 0;  ///< encoded
   size_t text_bytes = 0;     ///< as they show
+  /// The lines, if they are not more: who writes them need not look for the ends of long ones again.
+  std::array<Line, kRemembered> first{};
 };
+
+/// How many lines are planned even if they exceed the limit.
+enum class Least { none, one };
 
 /// Counts the lines from `lines` on, all stamped `timestamp_delta`, the first as `first_offset_delta`,
 /// up to the end of the text or as many as fit in `max_records_bytes`, and moves `lines` past them.
 /// record_count 0: the end, or not even one fits.
 LinesPlan plan_records(LineSplitter& lines, int64_t timestamp_delta, int32_t first_offset_delta,
-                       size_t max_records_bytes);
+                       size_t max_records_bytes, Least least = Least::none);
 
-/// Writes the next `count` lines, which are there, as plan_records counted them.
+/// Writes the lines of a plan that was made from the same place of the same text, and moves `lines` past them.
 template <class Sink>
-void write_records(LineSplitter& lines, int32_t count, int64_t timestamp_delta, int32_t first_offset_delta,
+void write_records(LineSplitter& lines, const LinesPlan& plan, int64_t timestamp_delta, int32_t first_offset_delta,
                    Sink&& sink) {
+  const bool remembered = plan.record_count <= static_cast<int32_t>(LinesPlan::kRemembered);
   Line line;
-  for (int32_t i = 0; i < count && lines.next(line); ++i) {
+  for (int32_t i = 0; i < plan.record_count; ++i) {
+    if (remembered) lines.skip(line = plan.first[static_cast<size_t>(i)]);
+    else if (!lines.next(line)) break;
     const RecordFrame frame = frame_record(line.size, timestamp_delta, first_offset_delta + i, line.ending);
     sink(frame.prefix());
     lines.read_value(line, sink);

@@ -26,26 +26,35 @@ void FramingPlan::add(ByteSpan piece) {
 FramingPlan LineFramer::plan(ByteSpan data, Unfinished unfinished) const {
   FramingPlan plan;
   size_t taken = complete_bytes(data);
-  const size_t held = data.size() - taken + (taken == 0 ? pending_.size() : 0);
+  const size_t held = data.size() - taken + (taken == 0 ? pending().size() : 0);
   const bool cut = held > (unfinished == Unfinished::release ? 0 : max_pending_bytes_);
   if (cut) {
     taken = data.size();
     plan.last_ = LastLine::unfinished;
   }
   if (taken != 0 || cut) {
-    plan.add(pending_);
+    plan.add(pending());
     plan.add(data.first(taken));
   }
   plan.rest_ = data.subspan(taken);
   return plan;
 }
 
-void LineFramer::accept(const FramingPlan& plan) {
-  if (plan.appends()) pending_.clear();
+void LineFramer::accept(const FramingPlan& plan, std::shared_ptr<std::byte>* memory) {
+  if (plan.appends()) pending_.clear(), kept_.reset();
+  if (plan.rest_.empty() && kept_) return;
+  if (memory && pending_.empty() && !kept_ && plan.rest_.size() >= kLeastKeptBytes) {
+    kept_ = std::move(*memory), kept_bytes_ = plan.rest_;
+    return;
+  }
+  if (kept_) pending_.assign(kept_bytes_.begin(), kept_bytes_.end()), kept_.reset();
   pending_.insert(pending_.end(), plan.rest_.begin(), plan.rest_.end());
   if (pending_.empty() && pending_.capacity() > kMaxIdlePendingBytes) clear();
 }
 
-void LineFramer::clear() { pending_ = {}; }
+void LineFramer::clear() {
+  pending_ = {};
+  kept_.reset();
+}
 
 }  // namespace topicfs

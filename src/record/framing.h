@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -16,6 +17,9 @@ namespace topicfs {
 
 /// The longest unfinished line that a handle holds; a longer one is cut into records.
 inline constexpr size_t kMaxPendingLineBytes = 1 << 20;
+
+/// A write's memory is kept rather than copied if so many of its bytes are unfinished; it is not larger than so many.
+inline constexpr size_t kLeastKeptBytes = 512 << 10, kMaxKeptMemoryBytes = 2 << 20;
 
 enum class Unfinished {
   hold,     ///< the unfinished line waits for what the next write brings
@@ -48,11 +52,14 @@ class LineFramer {
   /// `max_pending_bytes`: then everything goes, and the last line is LastLine::unfinished.
   /// No byte is copied. The plan holds until the next accept() and while `data` does.
   FramingPlan plan(ByteSpan data, Unfinished unfinished = Unfinished::hold) const;
-  /// The plan has been carried out. Copies what stays unfinished.
-  void accept(const FramingPlan& plan);
+  /// The plan has been carried out. Copies what stays unfinished; but if that is large, and `memory` holds the write's
+  /// bytes, it moves the memory away and keeps that.
+  void accept(const FramingPlan& plan, std::shared_ptr<std::byte>* memory = nullptr);
 
   /// Bytes written but not yet appended: they count for the end of file that this handle sees.
-  ByteSpan pending() const { return pending_; }
+  ByteSpan pending() const { return kept_ ? kept_bytes_ : ByteSpan(pending_); }
+  /// Memory that the pending bytes take, about.
+  size_t held_bytes() const { return kept_ ? kMaxKeptMemoryBytes : pending_.size(); }
   /// Drops the pending bytes: the handle is gone or its partition is.
   void clear();
 
@@ -62,6 +69,8 @@ class LineFramer {
  private:
   size_t max_pending_bytes_;
   std::vector<std::byte> pending_;  // never holds a newline
+  std::shared_ptr<std::byte> kept_;  // or else a write's memory, in which they are
+  ByteSpan kept_bytes_;
 };
 
 }  // namespace topicfs

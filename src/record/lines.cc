@@ -42,4 +42,12 @@ bool LineSplitter::next(Line& line) {
   return true;
 }
 
+void LineSplitter::skip(const Line& line) {
+  piece_ = line.piece, begin_ = line.begin;
+  size_t left = line.text_bytes();
+  consumed_ += left;
+  for (; left > text_[piece_].size() - begin_; ++piece_, begin_ = 0) left -= text_[piece_].size() - begin_;
+  begin_ += left;
+}
+
 }  // namespace topicfs

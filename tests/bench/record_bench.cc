@@ -72,7 +72,7 @@ int run() {
       LineSplitter writing = lines;
       const LinesPlan plan = plan_records(lines, 0, 0, out.size());
       std::byte* to = out.data();
-      write_records(writing, plan.record_count, 0, 0,
+      write_records(writing, plan, 0, 0,
                     [&](ByteSpan b) { to = std::copy(b.begin(), b.end(), to); });
       const ByteSpan built(out.data(), plan.records_bytes);
       (void)finish_header({.record_count = plan.record_count, .records_bytes = built.size()},

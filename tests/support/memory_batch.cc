@@ -62,7 +62,7 @@ std::vector<std::byte> build_batch(std::string_view text, WallMilliseconds times
   LineSplitter planned({&piece, 1}, kMaxValueBytes), written = planned;
   auto plan = plan_records(planned, 0, 0, std::numeric_limits<int32_t>::max());
   auto out = begin_batch();
-  write_records(written, plan.record_count, 0, 0, appending_to(out));
+  write_records(written, plan, 0, 0, appending_to(out));
   return end_batch(std::move(out), plan.record_count, timestamp);
 }
 

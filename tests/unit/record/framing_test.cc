@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "record/builder.h"
@@ -51,6 +54,40 @@ TEST_CASE("complete lines go at once, with what was pending in front; the rest i
   CHECK(as_text(framer.pending()) == "i");
 }
 
+TEST_CASE("a large unfinished line stays in the memory that it came in") {
+  LineFramer framer;
+  auto memory = std::shared_ptr<std::byte>(new std::byte[kLeastKeptBytes + 2], std::default_delete<std::byte[]>());
+  std::byte* const at = memory.get();
+  std::fill_n(at, kLeastKeptBytes + 2, std::byte{'x'});
+  at[1] = std::byte{'\n'};
+  const std::string line(kLeastKeptBytes, 'x');
+
+  const FramingPlan plan = framer.plan({at, kLeastKeptBytes + 1});  // one byte too few
+  framer.accept(plan, &memory);
+  CHECK(memory);
+  CHECK(framer.held_bytes() < kMaxKeptMemoryBytes);
+  framer.clear();
+  framer.accept(framer.plan({at, kLeastKeptBytes + 2}), &memory);
+  CHECK_FALSE(memory);
+  CHECK(framer.pending().data() == at + 2);
+  CHECK(framer.held_bytes() == kMaxKeptMemoryBytes);
+
+  SUBCASE("until it is complete") { CHECK(write(framer, "y\nz") == line + "y\n"); }
+  SUBCASE("until more of it comes") {
+    CHECK(write(framer, "") == "");
+    CHECK(framer.pending().data() == at + 2);
+    CHECK(write(framer, "y") == "");
+    CHECK(as_text(framer.pending()) == line + "y");
+    CHECK(framer.held_bytes() == line.size() + 1);
+    CHECK(write(framer, "\nz") == line + "y\n");
+  }
+  SUBCASE("until it is released") {
+    CHECK(write(framer, "z", Unfinished::release) == line + "z...");
+    write(framer, "z");
+  }
+  CHECK(as_text(framer.pending()) == "z");
+}
+
 TEST_CASE("a release makes the pending part, and the write's own, a record") {
   LineFramer framer;
   CHECK(write(framer, "", Unfinished::release) == "");
@@ -97,6 +134,32 @@ TEST_CASE("a line beyond the value limit becomes partial records; one of just th
   CHECK(split({as_byte_span("abc"), as_byte_span("\nd\n")}, 3) == "abc|d");
   CHECK(split({as_byte_span("abc"), as_byte_span("d\n")}, 3) == "abc~|d");
   CHECK(split({as_byte_span("abc")}, 3) == "abc~");
+}
+
+TEST_CASE("a line may be skipped that was found before") {
+  const std::vector<ByteSpan> text{as_byte_span("a\nlonger"), as_byte_span(""), as_byte_span(" than that\n\nend"),
+                                   as_byte_span("s\npartial")};
+  for (size_t limit : {2u, 5u, 100u}) {
+    LineSplitter looking(text, limit), skipping(text, limit);
+    Line line;
+    while (looking.next(line)) {
+      skipping.skip(line);
+      CHECK(skipping.consumed_bytes() == looking.consumed_bytes());
+      Line next, again;
+      LineSplitter from_looking = looking, from_skipping = skipping;
+      REQUIRE(from_looking.next(next) == from_skipping.next(again));
+      CHECK(std::tie(next.piece, next.begin, next.size) == std::tie(again.piece, again.begin, again.size));
+    }
+  }
+}
+
+TEST_CASE("one line may be demanded, however long") {
+  const std::vector<ByteSpan> text{as_byte_span("aaaa\nb\n")};
+  LineSplitter lines(text, 100);
+  CHECK(plan_records(lines, 0, 0, 1).record_count == 0);
+  CHECK(plan_records(lines, 0, 0, 1, Least::one).record_count == 1);
+  CHECK(plan_records(lines, 0, 0, 1, Least::one).text_bytes == 2);
+  CHECK(plan_records(lines, 0, 0, 1, Least::one).record_count == 0);
 }
 
 TEST_CASE("plans stop where a batch is full, and go on from there") {

@@ -30,7 +30,7 @@ struct Log {
       const LinesPlan plan = plan_records(lines, 0, 0, max_records_bytes);
       if (plan.record_count == 0) break;
       std::string records;
-      write_records(writing, plan.record_count, 0, 0, [&](ByteSpan bytes) { records += as_text(bytes); });
+      write_records(writing, plan, 0, 0, [&](ByteSpan bytes) { records += as_text(bytes); });
       CHECK(records.size() == plan.records_bytes);
       CHECK(writing.consumed_bytes() == lines.consumed_bytes());
       const BatchHeaderBytes header = finish_header(FileBatch{.record_count = plan.record_count,
