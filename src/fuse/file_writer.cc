@@ -11,7 +11,7 @@ namespace topicfs::fuse {
 FileWriter::FileWriter(std::shared_ptr<WriterContext> context, std::shared_ptr<Node> node)
     : context_(std::move(context)), node_(std::move(node)) {}
 
-FileWriter::~FileWriter() { context_->unfinished_bytes -= framer_.pending().size(); }
+FileWriter::~FileWriter() { context_->unfinished_bytes -= framer_.held_bytes(); }
 
 void FileWriter::write(const WriteRequest& request, Interrupt interrupt, Reply<size_t> reply) {
   MutexLock lock(mutex_);
@@ -20,6 +20,7 @@ void FileWriter::write(const WriteRequest& request, Interrupt interrupt, Reply<s
                       reply = std::move(reply),
                       copy = Bytes(request.bytes.begin(), request.bytes.end())]() mutable {
       request.bytes = copy;
+      request.memory = nullptr;
       self->write(request, interrupt, std::move(reply));
     });
     return;
@@ -33,7 +34,7 @@ void FileWriter::write(const WriteRequest& request, Interrupt interrupt, Reply<s
       request.bytes, crowded || request.ack == Ack::durable ? Unfinished::release : Unfinished::hold);
   if (plan.appends())
     return start(lock, plan, request.bytes, {request.ack, request.wait}, interrupt, std::move(reply));
-  accept(plan);
+  accept(plan, request.memory);
   lock.unlock();
   reply(request.bytes.size());
 }
@@ -158,15 +159,15 @@ void FileWriter::run_queue() {
   }
 }
 
-void FileWriter::accept(const FramingPlan& plan) {
-  const size_t before = framer_.pending().size();
+void FileWriter::accept(const FramingPlan& plan, std::shared_ptr<std::byte>* memory) {
+  const size_t before = framer_.held_bytes();
   if (plan.appends()) unfinished_since_ = MonotonicTime{0};
-  framer_.accept(plan);
+  framer_.accept(plan, memory);
   note_unfinished(before);
 }
 
 void FileWriter::accept_later(ByteSpan rest) {
-  const size_t before = framer_.pending().size();
+  const size_t before = framer_.held_bytes();
   unfinished_since_ = MonotonicTime{0};
   framer_.clear();
   framer_.accept(framer_.plan(rest));
@@ -174,7 +175,7 @@ void FileWriter::accept_later(ByteSpan rest) {
 }
 
 void FileWriter::note_unfinished(size_t before) {
-  const size_t now = framer_.pending().size();
+  const size_t now = framer_.held_bytes();
   if (now != before) context_->unfinished_bytes += now - before;  // modulo 2^64 where it shrinks
   if (now != 0) set_timer();
 }

@@ -44,6 +44,8 @@ struct WriteRequest {
   bool append = true;       ///< O_APPEND: wherever the end is; else `offset` must be the end
   Ack ack = Ack::buffered;  ///< durable: O_SYNC, O_DSYNC
   Wait wait = Wait::yes;    ///< no: O_NONBLOCK
+  /// Where `bytes` are, alone, or null. The writer may move it away, to keep them without a copy.
+  std::shared_ptr<std::byte>* memory = nullptr;
 };
 
 class FileWriter : public std::enable_shared_from_this<FileWriter> {
@@ -84,7 +86,7 @@ class FileWriter : public std::enable_shared_from_this<FileWriter> {
   /// unless the caller holds a reference, the writer may be gone afterwards.
   void finish(MutexLock& lock, Result<Appended> result) NO_THREAD_SAFETY_ANALYSIS;
   void run_queue() EXCLUDES(mutex_);
-  void accept(const FramingPlan& plan) REQUIRES(mutex_);
+  void accept(const FramingPlan& plan, std::shared_ptr<std::byte>* memory = nullptr) REQUIRES(mutex_);
   void accept_later(ByteSpan rest) REQUIRES(mutex_);
   void note_unfinished(size_t before) REQUIRES(mutex_);
   void set_timer() REQUIRES(mutex_);

@@ -314,6 +314,7 @@ void op_write(fuse_req_t req, fuse_ino_t, const char* data, size_t size, off_t o
   request.append = fi->flags & O_APPEND;
   request.ack = fi->flags & O_DSYNC ? Ack::durable : Ack::buffered;  // O_SYNC includes O_DSYNC's bit
   request.wait = wait_of(fi->flags);
+  request.memory = &request_memory;
   std::optional<LentThread> lent;
   if (request.ack == Ack::durable) lent.emplace();
   filesystem(req).write(*file_of(fi), request, interrupt_of(req),

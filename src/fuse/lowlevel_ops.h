@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <memory>
 
 #include "base/clock.h"
 #include "fuse/filesystem.h"
@@ -25,6 +26,12 @@ struct LowLevel {
   /// Requests that are not answered yet; the session ends when there are none.
   std::atomic<int64_t> outstanding{0};
 };
+
+/// Holds the bytes of the request that this thread works on; a write may move it away.
+inline thread_local std::shared_ptr<std::byte> request_memory;
+/// A request as large as they come, and what libfuse reads with it.
+inline constexpr size_t kRequestMemoryBytes = kMaxWriteBytes + (4 << 10);
+static_assert(kRequestMemoryBytes <= kMaxKeptMemoryBytes);
 
 /// A session's userdata is a LowLevel*.
 const fuse_lowlevel_ops& lowlevel_ops();

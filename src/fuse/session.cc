@@ -100,12 +100,14 @@ void Session::work() {
   block_signals();
   fuse_buf buffer{};
   while (!fuse_session_exited(session_)) {
+    if (!request_memory) request_memory = memory_.take(kRequestMemoryBytes);
+    buffer.mem = request_memory.get();
     const int size = fuse_session_receive_buf(session_, &buffer);
     if (size == -EINTR) continue;
     if (size <= 0) break;  // unmounted
     fuse_session_process_buf(session_, &buffer);
   }
-  ::free(buffer.mem);
+  request_memory.reset();
   fuse_session_exit(session_);
   MutexLock lock(mutex_);
   working_--;

@@ -12,6 +12,7 @@
 
 #include "base/mutex.h"
 #include "fuse/lowlevel_ops.h"
+#include "io/direct_file.h"
 
 struct fuse_session;
 
@@ -52,6 +53,7 @@ class Session {
   const SessionOptions options_;
   LowLevel& low_level_;
   fuse_session* session_ = nullptr;
+  DirectBuffers memory_;  // for requests
   std::vector<std::thread> workers_;
   Mutex mutex_;
   CondVar changed_;

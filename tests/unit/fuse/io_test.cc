@@ -1,5 +1,8 @@
 #include "fixture.h"
 
+#include <algorithm>
+#include <memory>
+
 using namespace topicfs;
 using namespace topicfs::fuse;
 using namespace std::chrono_literals;
@@ -122,6 +125,25 @@ TEST_CASE("all that queues behind a waiting write is answered, in order") {
   for (auto& write : writes) CHECK(write.error() == 0);
   f.flush(file);
   CHECK(f.content(p) == "one\ntwo\nthree");
+}
+
+TEST_CASE("a write's memory is kept for a long unfinished line, and let go with it") {
+  Fixture f;
+  const Inode p = f.partition(f.topic());
+  OpenFile& file = f.appender(p);
+  auto memory = std::shared_ptr<std::byte>(new std::byte[kMaxWriteBytes], std::default_delete<std::byte[]>());
+  const std::weak_ptr<std::byte> kept = memory;
+  std::fill_n(memory.get(), kMaxWriteBytes, std::byte{'x'});
+  WriteRequest request;
+  request.bytes = {memory.get(), kMaxWriteBytes};
+  request.memory = &memory;
+  f.fs.write(file, request, {}, [](Answer<size_t> taken) { CHECK(*taken == kMaxWriteBytes); });
+  CHECK_FALSE(memory);
+  CHECK_FALSE(kept.expired());
+  CHECK(f.write(file, "y\n").error() == 0);
+  CHECK(kept.expired());
+  CHECK(f.size(p) == static_cast<int64_t>(kMaxWriteBytes) + 2);
+  CHECK(f.text(f.read(f.open(p, O_RDONLY), kMaxWriteBytes - 2)) == "xxy\n");
 }
 
 TEST_CASE("a file may be released as soon as its last request is answered") {
