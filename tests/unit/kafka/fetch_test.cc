@@ -181,4 +181,7 @@ TEST_CASE("a fetch that names a partition again is not made to wait, and its cli
   REQUIRE(call->is_finished);
   CHECK(call->response.topics[1].partitions[0].error_code == 0);
   CHECK(call->throttle.load() == milliseconds(100));
+  kit.append("t", {"x"});
+  kit.executor.run_until_idle();
+  CHECK(waits->is_finished);
 }
