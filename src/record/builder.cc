@@ -68,7 +68,7 @@ LinesPlan plan_records(LineSplitter& lines, int64_t timestamp_delta, int32_t fir
     const bool demanded = least == Least::one && plan.record_count == 0;
     if (!demanded && plan.records_bytes + size > max_records_bytes) break;
     if (plan.record_count < static_cast<int32_t>(LinesPlan::kRemembered))
-      plan.first[static_cast<size_t>(plan.record_count)] = line;
+      plan.known[static_cast<size_t>(plan.record_count)] = {line.size, line.ending};
     plan.record_count += 1;
     plan.records_bytes += size;
     plan.text_bytes += line.text_bytes();

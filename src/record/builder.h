@@ -50,8 +50,12 @@ struct LinesPlan {
   int32_t record_count = 0;
   size_t records_bytes = 0;  ///< encoded
   size_t text_bytes = 0;     ///< as they show
+  struct Known {
+    size_t size = 0;
+    Ending ending = Ending::newline;
+  };
   /// The lines, if they are not more: who writes them need not look for the ends of long ones again.
-  std::array<Line, kRemembered> first{};
+  std::array<Known, kRemembered> known{};
 };
 
 /// How many lines are planned even if they exceed the limit.
@@ -63,15 +67,20 @@ enum class Least { none, one };
 LinesPlan plan_records(LineSplitter& lines, int64_t timestamp_delta, int32_t first_offset_delta,
                        size_t max_records_bytes, Least least = Least::none);
 
-/// Writes the lines of a plan that was made from the same place of the same text, and moves `lines` past them.
+/// Writes the lines of a plan that was made from the same place of the same text, in whatever pieces,
+/// and moves `lines` past them.
 template <class Sink>
 void write_records(LineSplitter& lines, const LinesPlan& plan, int64_t timestamp_delta, int32_t first_offset_delta,
                    Sink&& sink) {
   const bool remembered = plan.record_count <= static_cast<int32_t>(LinesPlan::kRemembered);
   Line line;
   for (int32_t i = 0; i < plan.record_count; ++i) {
-    if (remembered) lines.skip(line = plan.first[static_cast<size_t>(i)]);
-    else if (!lines.next(line)) break;
+    if (remembered) {
+      const LinesPlan::Known& known = plan.known[static_cast<size_t>(i)];
+      line = lines.take(known.size, known.ending);
+    } else if (!lines.next(line)) {
+      break;
+    }
     const RecordFrame frame = frame_record(line.size, timestamp_delta, first_offset_delta + i, line.ending);
     sink(frame.prefix());
     lines.read_value(line, sink);

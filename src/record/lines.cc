@@ -42,12 +42,14 @@ bool LineSplitter::next(Line& line) {
   return true;
 }
 
-void LineSplitter::skip(const Line& line) {
-  piece_ = line.piece, begin_ = line.begin;
+Line LineSplitter::take(size_t size, Ending ending) {
+  while (begin_ == text_[piece_].size()) ++piece_, begin_ = 0;
+  const Line line{piece_, begin_, size, ending};
   size_t left = line.text_bytes();
   consumed_ += left;
   for (; left > text_[piece_].size() - begin_; ++piece_, begin_ = 0) left -= text_[piece_].size() - begin_;
   begin_ += left;
+  return line;
 }
 
 }  // namespace topicfs

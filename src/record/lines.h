@@ -32,8 +32,8 @@ class LineSplitter {
 
   /// False at the end of the text.
   bool next(Line& line);
-  /// Goes past a line that another copy found at the same place, without looking for its end.
-  void skip(const Line& line);
+  /// The next line, whose size and ending another splitter of the same text found, however it was cut into pieces.
+  Line take(size_t size, Ending ending);
   /// Bytes of the text that the lines so far took.
   size_t consumed_bytes() const { return consumed_; }
 

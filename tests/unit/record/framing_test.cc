@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "record/builder.h"
@@ -136,20 +135,26 @@ TEST_CASE("a line beyond the value limit becomes partial records; one of just th
   CHECK(split({as_byte_span("abc")}, 3) == "abc~");
 }
 
-TEST_CASE("a line may be skipped that was found before") {
+TEST_CASE("lines whose sizes are known are found in the text however it is cut") {
   const std::vector<ByteSpan> text{as_byte_span("a\nlonger"), as_byte_span(""), as_byte_span(" than that\n\nend"),
                                    as_byte_span("s\npartial")};
+  const std::vector<ByteSpan> joined{as_byte_span("a\nlonger than that\n\nends\npartial")};
+  const auto value = [](const LineSplitter& lines, const Line& line) {
+    std::string bytes;
+    lines.read_value(line, [&](ByteSpan part) { bytes += as_text(part); });
+    return bytes;
+  };
   for (size_t limit : {2u, 5u, 100u}) {
-    LineSplitter looking(text, limit), skipping(text, limit);
-    Line line;
-    while (looking.next(line)) {
-      skipping.skip(line);
-      CHECK(skipping.consumed_bytes() == looking.consumed_bytes());
-      Line next, again;
-      LineSplitter from_looking = looking, from_skipping = skipping;
-      REQUIRE(from_looking.next(next) == from_skipping.next(again));
-      CHECK(std::tie(next.piece, next.begin, next.size) == std::tie(again.piece, again.begin, again.size));
+    LineSplitter looking(text, limit), same(text, limit), other(joined, limit);
+    for (Line line; looking.next(line);) {
+      for (LineSplitter* taking : {&same, &other}) {
+        CHECK(value(*taking, taking->take(line.size, line.ending)) == value(looking, line));
+        CHECK(taking->consumed_bytes() == looking.consumed_bytes());
+      }
     }
+    Line line;
+    CHECK_FALSE(same.next(line));
+    CHECK_FALSE(other.next(line));
   }
 }
 
