@@ -7,7 +7,7 @@
 namespace topicfs {
 namespace {
 
-constexpr size_t kBlockAlignment = 64;  // of a cache line, so that copies begin well
+size_t align_up(size_t n, size_t power_of_two) { return (n + power_of_two - 1) & ~(power_of_two - 1); }
 
 }  // namespace
 
@@ -23,21 +23,21 @@ struct PoolBlockMemory::State {
   Counters counters GUARDED_BY(mutex);
 
   /// nullptr if there is no room.
-  std::byte* place(size_t size, ChunkId& chunk) REQUIRES(mutex) {
+  std::byte* place(size_t size, size_t alignment, ChunkId& chunk) REQUIRES(mutex) {
     if (size > pool.chunk_bytes()) return nullptr;
-    if (filling == kNoChunk || filled + size > pool.chunk_bytes()) {
+    size_t at = align_up(filled, alignment);
+    if (filling == kNoChunk || at + size > pool.chunk_bytes()) {
       if (filling != kNoChunk) drop(std::exchange(filling, kNoChunk));
       if (free.empty()) return nullptr;
       filling = free.back();
       free.pop_back();
-      filled = 0;
+      at = 0;
       blocks[filling] = 1;
     }
     chunk = filling;
     blocks[chunk]++;
-    std::byte* at = pool.data(chunk) + filled;
-    filled += (size + kBlockAlignment - 1) / kBlockAlignment * kBlockAlignment;
-    return at;
+    filled = at + size;
+    return pool.data(chunk) + at;
   }
 
   void drop(ChunkId chunk) REQUIRES(mutex) {
@@ -57,15 +57,15 @@ PoolBlockMemory::PoolBlockMemory(ChunkPool& pool, uint32_t chunks) : state_(std:
 
 PoolBlockMemory::~PoolBlockMemory() = default;
 
-std::shared_ptr<std::byte[]> PoolBlockMemory::allocate(size_t size) {
+std::shared_ptr<std::byte> PoolBlockMemory::allocate(size_t size, size_t alignment) {
   ChunkId chunk = kNoChunk;
   std::byte* at;
   {
     MutexLock lock(state_->mutex);
-    at = state_->place(size, chunk);
+    at = state_->place(size, alignment, chunk);
     (at ? state_->counters.in_pool : state_->counters.in_heap)++;
   }
-  if (!at) return heap_block_memory().allocate(size);
+  if (!at) return heap_block_memory().allocate(size, alignment);
   return {at, [state = state_, chunk](std::byte*) {
             MutexLock lock(state->mutex);
             state->drop(chunk);

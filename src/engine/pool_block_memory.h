@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "object/range_reader.h"
+#include "object/block_memory.h"
 #include "pool/chunk_pool.h"
 
 namespace topicfs {
@@ -21,7 +21,7 @@ class PoolBlockMemory final : public BlockMemory {
   PoolBlockMemory(ChunkPool& pool, uint32_t chunks);
   ~PoolBlockMemory() override;
 
-  std::shared_ptr<std::byte[]> allocate(size_t size) override;
+  std::shared_ptr<std::byte> allocate(size_t size, size_t alignment) override;
 
   struct Counters {
     uint64_t chunks = 0, free_chunks = 0;

@@ -148,13 +148,14 @@ Result<DirectFile> open_direct(int directory_fd, const std::string& name, const 
   return DirectFile{UniqueFd(fd), false};
 }
 
-Result<DirectBytes> read_direct(const DirectFile& file, uint64_t position, size_t size, DirectBuffers& buffers,
+Result<DirectBytes> read_direct(const DirectFile& file, uint64_t position, size_t size, const TakeMemory& take,
                                 const std::string& path) {
   // Whole blocks of the device, as O_DIRECT wants them; the file's end may cut the last one.
   uint64_t begin = position / DirectBuffers::kAlignment * DirectBuffers::kAlignment;
   size_t before = static_cast<size_t>(position - begin), wanted = before + size;
   size_t whole = whole_blocks(wanted);
-  std::shared_ptr<std::byte> buffer = buffers.take(whole);
+  std::shared_ptr<std::byte> buffer = take(whole);
+  if (!buffer) return fail(Errc::kFull, "no memory to read " + path + " into; retry later");
   for (size_t got = 0; got < wanted;) {
     ssize_t n = ::pread(file.fd.get(), buffer.get() + got, whole - got, static_cast<off_t>(begin + got));
     if (n < 0 && errno == EINTR) continue;

@@ -2,6 +2,7 @@
 // checkpoints. Not for the log, whose chunks are aligned already.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,8 +52,12 @@ struct DirectBytes {
   std::shared_ptr<const void> owner;
 };
 
-/// Bytes [position, position + size) of the file. kCorrupt if it ends before. Blocks.
-Result<DirectBytes> read_direct(const DirectFile& file, uint64_t position, size_t size, DirectBuffers& buffers,
+/// Gives at least so many bytes, at a multiple of DirectBuffers::kAlignment; nullptr: there are none now.
+using TakeMemory = std::function<std::shared_ptr<std::byte>(size_t size)>;
+
+/// Bytes [position, position + size) of the file, in memory that `take` gives, which also holds the rest of the device's
+/// blocks around them. kCorrupt if the file ends before, kFull if there is no memory. Blocks.
+Result<DirectBytes> read_direct(const DirectFile& file, uint64_t position, size_t size, const TakeMemory& take,
                                 const std::string& path);
 
 }  // namespace topicfs

@@ -12,6 +12,8 @@
 #include <topicfs/completion.h>
 #include <topicfs/types.h>
 
+#include "io/direct_file.h"
+
 namespace topicfs {
 
 struct ObjectRange {
@@ -33,6 +35,7 @@ struct ObjectBytes {
   ByteSpan bytes;  ///< valid while `owner` lives
   std::shared_ptr<const void> owner;
   uint64_t object_size = 0;  ///< of the whole object
+  bool is_placed = false;    ///< they lie in the memory that get_placed was given
 };
 
 struct ListedObject {
@@ -71,6 +74,15 @@ class ObjectStore {
                    Completion<void> done) = 0;
   /// Exactly `range`, of at least one byte; kNotFound, kCorrupt if the object is shorter.
   virtual void get(std::string key, ObjectRange range, Completion<ObjectBytes> done) = 0;
+  /// True of a store that reads from a disk: to ask it for many short ranges costs little more than for one long range,
+  /// and get_placed spares a copy.
+  virtual bool places() const { return false; }
+  /// get, into memory that `take` gives when the read begins, at most once; kFull too if it gives none. A store that does
+  /// not place, and one that is asked for little, brings the bytes in memory of its own.
+  virtual void get_placed(std::string key, ObjectRange range, TakeMemory take, Completion<ObjectBytes> done) {
+    (void)take;
+    get(std::move(key), range, std::move(done));
+  }
   /// The last `max_bytes` of the object (all of it if it is shorter), in one request. kNotFound.
   virtual void get_tail(std::string key, uint64_t max_bytes, Completion<ObjectBytes> done) = 0;
   /// All keys with `prefix` that sort after `start_after` (empty: from the first), ascending; every page

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 #include <unordered_set>
 #include <utility>
 #include <variant>
@@ -19,7 +20,7 @@ using BlockKey = std::pair<std::string, size_t>;  // object, number of the block
 
 /// A verified block. Shared by the cache and the reads that use it.
 struct Block {
-  std::shared_ptr<std::byte[]> bytes;
+  std::shared_ptr<const void> memory;
   BlockReader reader;
 };
 using BlockPtr = std::shared_ptr<const Block>;
@@ -109,13 +110,19 @@ struct RangeReader::State : std::enable_shared_from_this<RangeReader::State> {
   std::map<BlockKey, std::vector<ReadPtr>> loading GUARDED_BY(mutex);  // and who waits for the block
   std::unordered_set<ReadPtr> waiting GUARDED_BY(mutex);
   bool closed GUARDED_BY(mutex) = false;
+  size_t placing GUARDED_BY(mutex) = 0;  // requests that read into memory, or check what they have read there
+  CondVar placed;
   CacheCounters counters GUARDED_BY(mutex);
 
   void start(const std::string& key, PartitionId partition, Position from, size_t max_bytes, Completion<ObjectRead> done);
   void begin(ReadPtr read, PartitionId partition);
   void load(const ReadPtr& read, size_t first, size_t end);
-  void on_bytes(const std::string& key, const FooterPtr& footer, size_t first, size_t end, Result<ObjectBytes> got);
-  Result<BlockPtr> make_block(const BlockEntry& entry, ByteSpan bytes);
+  void request(const std::string& key, const FooterPtr& footer, size_t first, size_t end);
+  std::shared_ptr<std::byte> begin_placing(size_t size);
+  void end_placing();
+  void on_bytes(const std::string& key, const FooterPtr& footer, size_t first, size_t end, Result<ObjectBytes> got,
+                bool places);
+  Result<BlockPtr> make_block(const BlockEntry& entry, ByteSpan bytes, const ObjectBytes& got);
   void give(const std::string& key, size_t number, Result<BlockPtr> block);
 };
 
@@ -191,27 +198,76 @@ void RangeReader::State::begin(ReadPtr read, PartitionId partition) {
 }
 
 void RangeReader::State::load(const ReadPtr& read, size_t first, size_t end) {
-  const auto& blocks = read->footer->blocks;
-  uint64_t position = blocks[first].position, stop = blocks[end - 1].position + blocks[end - 1].size;
-  store.get(read->key, {position, stop - position},
-            [weak = weak_from_this(), key = read->key, footer = read->footer, first, end](Result<ObjectBytes> got) {
-              if (auto self = weak.lock()) self->on_bytes(key, footer, first, end, std::move(got));
-            });
-}
-
-void RangeReader::State::on_bytes(const std::string& key, const FooterPtr& footer, size_t first, size_t end,
-                                  Result<ObjectBytes> got) {
-  for (size_t i = first; i < end; i++) {
-    const BlockEntry& entry = footer->blocks[i];
-    if (!got) give(key, i, tl::unexpected<Error>(got.error()));
-    else give(key, i, make_block(entry, ByteSpan(got->bytes).subspan(entry.position - footer->blocks[first].position, entry.size)));
+  const FooterPtr footer = read->footer;
+  if (!store.places()) return request(read->key, footer, first, end);
+  const std::string key = read->key;
+  while (first < end) {
+    size_t next = first + 1;
+    uint64_t size = footer->blocks[first].size;
+    for (; next < end && size + footer->blocks[next].size <= kPlacedBytes; next++) size += footer->blocks[next].size;
+    request(key, footer, std::exchange(first, next), next);
   }
 }
 
-/// A block owns its bytes, so that one that stays does not keep its neighbours' memory. The copy
-/// is the pass that computes the checksum.
-Result<BlockPtr> RangeReader::State::make_block(const BlockEntry& entry, ByteSpan bytes) {
-  auto own = memory.allocate(bytes.size());
+void RangeReader::State::request(const std::string& key, const FooterPtr& footer, size_t first, size_t end) {
+  const auto& blocks = footer->blocks;
+  uint64_t position = blocks[first].position, stop = blocks[end - 1].position + blocks[end - 1].size;
+  auto places = std::make_shared<bool>(false);  // of the request, whose steps follow one another
+  auto done = [weak = weak_from_this(), key, footer, first, end, places](Result<ObjectBytes> got) {
+    if (auto self = weak.lock()) self->on_bytes(key, footer, first, end, std::move(got), *places);
+  };
+  if (!store.places()) return store.get(key, {position, stop - position}, std::move(done));
+  auto take = [weak = weak_from_this(), places](size_t size) {
+    auto self = weak.lock();
+    auto taken = self ? self->begin_placing(size) : nullptr;
+    *places = taken != nullptr;
+    return taken;
+  };
+  store.get_placed(key, {position, stop - position}, std::move(take), std::move(done));
+}
+
+/// Memory that the store may write to until end_placing(); nullptr if there is none, or not any more.
+std::shared_ptr<std::byte> RangeReader::State::begin_placing(size_t size) {
+  {
+    MutexLock lock(mutex);
+    if (closed) return nullptr;
+    placing++;
+  }
+  auto taken = memory.allocate(size, BlockMemory::kDirectAlignment);
+  if (!taken) end_placing();
+  return taken;
+}
+
+void RangeReader::State::end_placing() {
+  MutexLock lock(mutex);
+  if (--placing == 0) placed.notify_all();
+}
+
+void RangeReader::State::on_bytes(const std::string& key, const FooterPtr& footer, size_t first, size_t end,
+                                  Result<ObjectBytes> got, bool places) {
+  auto block_of = [&](size_t i) -> Result<BlockPtr> {
+    if (!got) return tl::unexpected<Error>(got.error());
+    const BlockEntry& entry = footer->blocks[i];
+    return make_block(entry, got->bytes.subspan(entry.position - footer->blocks[first].position, entry.size), *got);
+  };
+  if (!places) {  // one by one: for each the cache lets go of others, and so makes room for the next
+    for (size_t i = first; i < end; i++) give(key, i, block_of(i));
+    return;
+  }
+  std::vector<Result<BlockPtr>> blocks;
+  for (size_t i = first; i < end; i++) blocks.push_back(block_of(i));
+  end_placing();
+  for (size_t i = first; i < end; i++) give(key, i, std::move(blocks[i - first]));
+}
+
+/// A block of bytes that lie elsewhere owns its own, so that one that stays does not keep its neighbours' memory. The
+/// copy is the pass that computes the checksum.
+Result<BlockPtr> RangeReader::State::make_block(const BlockEntry& entry, ByteSpan bytes, const ObjectBytes& got) {
+  if (got.is_placed) {
+    TRY_ASSIGN(BlockReader reader, BlockReader::open(entry, bytes));
+    return std::make_shared<const Block>(Block{got.owner, reader});
+  }
+  auto own = memory.allocate(bytes.size(), BlockMemory::kCopyAlignment);
   if (!own) return fail(Errc::kFull, "no memory for blocks of objects; retry later");
   uint32_t crc = crc32c_copy(own.get(), bytes);
   TRY_ASSIGN(BlockReader reader, BlockReader::open(entry, {own.get(), bytes.size()}, crc));
@@ -260,6 +316,7 @@ void RangeReader::close() {
   {
     MutexLock lock(state_->mutex);
     state_->closed = true;
+    while (state_->placing > 0) state_->placed.wait(state_->mutex);
     waiting.swap(state_->waiting);
     state_->loading.clear();
   }
@@ -292,8 +349,9 @@ CacheCounters RangeReader::counters() const {
 BlockMemory& heap_block_memory() {
   class Heap final : public BlockMemory {
    public:
-    std::shared_ptr<std::byte[]> allocate(size_t size) override {
-      return std::shared_ptr<std::byte[]>(new std::byte[size]);
+    std::shared_ptr<std::byte> allocate(size_t size, size_t alignment) override {
+      void* bytes = ::operator new(size, std::align_val_t(alignment));
+      return {static_cast<std::byte*>(bytes), [alignment](std::byte* p) { ::operator delete(p, std::align_val_t(alignment)); }};
     }
   };
   static Heap heap;

@@ -1,26 +1,19 @@
 // RangeReader: reads a partition's batches out of packed objects. After the object's footer (which
 // FooterCache keeps) a read is one GET of exactly the blocks that cover it; blocks read recently
 // are kept, so a reader that goes on in small steps asks the store once for each block. Reads of
-// the same blocks at the same time share one request.
+// the same blocks at the same time share one request. A store that reads into memory that it is given
+// (ObjectStore::places) is asked in smaller pieces, of which the first can be used while the others come.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "object/block_memory.h"
 #include "object/block_reader.h"
 #include "object/footer_cache.h"
 
 namespace topicfs {
-
-/// Where blocks are kept: the pool's evictable share, or the heap.
-class BlockMemory {
- public:
-  virtual ~BlockMemory() = default;
-  /// `size` bytes that live as long as the pointer; nullptr if there is no room now. Thread-safe.
-  virtual std::shared_ptr<std::byte[]> allocate(size_t size) = 0;
-};
-BlockMemory& heap_block_memory();
 
 /// Whole batches of one partition, ascending; valid while `pin` lives.
 struct ObjectRead {
@@ -31,7 +24,7 @@ struct ObjectRead {
 
 struct RangeReaderOptions {
   size_t max_cached_bytes = 64 << 20;   ///< of blocks read recently
-  BlockMemory* memory = nullptr;        ///< nullptr: the heap. It outlives every pin
+  BlockMemory* memory = nullptr;        ///< nullptr: the heap. It outlives the reader, and every pin
 };
 
 /// Thread-safe; nothing blocks. Completions run on the store's threads, or before the verb returns
@@ -42,11 +35,13 @@ class RangeReader {
  public:
   static constexpr size_t kMaxReadBytes = 32 << 20;  ///< of one read; more is cut, but for one huge block
   static constexpr size_t kMaxWaiting = 4096;        ///< reads that wait for the store
+  static constexpr size_t kPlacedBytes = 1 << 20;    ///< of one request to a store that places, but for one huge block
 
   /// `store` and `footers` outlive the reader.
   RangeReader(ObjectStore& store, FooterCache& footers, RangeReaderOptions options = {});
   ~RangeReader();
-  /// Reads that wait are answered kClosed before this returns, and so is every later one.
+  /// Reads that wait are answered kClosed before this returns, and so is every later one; the store writes to none of the
+  /// memory any more. Not from a completion.
   void close();
 
   /// From the batch that holds `from` (or the next one, after a gap), up to `max_bytes` of batches,

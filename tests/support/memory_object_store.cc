@@ -40,6 +40,7 @@ struct MemoryObjectStore::State {
   Faults faults GUARDED_BY(mutex);
   std::map<Verb, std::pair<Error, int>> failing GUARDED_BY(mutex);
   bool conditional_put GUARDED_BY(mutex) = true;
+  bool places GUARDED_BY(mutex) = false;
   uint64_t requests GUARDED_BY(mutex) = 0;
   StoreCounters counters GUARDED_BY(mutex);
   /// Called with nullptr to run, or with the reason not to.
@@ -179,6 +180,16 @@ void MemoryObjectStore::set_conditional_put(bool supported) {
   state_->conditional_put = supported;
 }
 
+void MemoryObjectStore::set_places(bool places) {
+  MutexLock lock(state_->mutex);
+  state_->places = places;
+}
+
+bool MemoryObjectStore::places() const {
+  MutexLock lock(state_->mutex);
+  return state_->places;
+}
+
 void MemoryObjectStore::damage(std::string_view key, uint64_t position) {
   MutexLock lock(state_->bucket->mutex);
   auto found = state_->bucket->objects.find(key);
@@ -230,6 +241,18 @@ void MemoryObjectStore::get(std::string key, ObjectRange range, Completion<Objec
     return answer;
   };
   State::submit<ObjectBytes>(state_, Verb::get, key, std::move(done), std::move(work));
+}
+
+void MemoryObjectStore::get_placed(std::string key, ObjectRange range, TakeMemory take, Completion<ObjectBytes> done) {
+  get(std::move(key), range, [take = std::move(take), done = std::move(done)](Result<ObjectBytes> got) mutable {
+    if (!got) return done(std::move(got));
+    auto memory = take(got->bytes.size());
+    if (!memory) return done(fail(Errc::kFull, "memory: no memory to read into"));
+    std::copy(got->bytes.begin(), got->bytes.end(), memory.get());
+    ObjectBytes placed({memory.get(), got->bytes.size()}, memory, got->object_size);
+    placed.is_placed = true;
+    done(std::move(placed));
+  });
 }
 
 void MemoryObjectStore::get_tail(std::string key, uint64_t max_bytes, Completion<ObjectBytes> done) {

@@ -73,6 +73,8 @@ class MemoryObjectStore final : public ObjectStore {
   void fail_next(Verb verb, Error error, int count = 1);
   /// False (kUnsupported for Overwrite::refuse) plays a server without conditional PUT.
   void set_conditional_put(bool supported);
+  /// True plays a store that reads into memory that it is given.
+  void set_places(bool places);
   /// Flip one bit of the object's byte at `position`.
   void damage(std::string_view key, uint64_t position);
 
@@ -81,6 +83,8 @@ class MemoryObjectStore final : public ObjectStore {
 
   void put(std::string key, std::vector<ByteSpan> pieces, Overwrite overwrite, Completion<void> done) override;
   void get(std::string key, ObjectRange range, Completion<ObjectBytes> done) override;
+  bool places() const override;
+  void get_placed(std::string key, ObjectRange range, TakeMemory take, Completion<ObjectBytes> done) override;
   void get_tail(std::string key, uint64_t max_bytes, Completion<ObjectBytes> done) override;
   void list(std::string prefix, std::string start_after, Completion<std::vector<ListedObject>> done) override;
   void remove(std::string key, Completion<void> done) override;

@@ -99,7 +99,18 @@ void DirStore::get(std::string key, ObjectRange range, Completion<ObjectBytes> d
     if (range.size == 0) return fail(Errc::kInvalidArgument, "get " + path_of(key) + ": no bytes asked for");
     uint64_t size = 0;
     TRY_ASSIGN(DirectFile file, open_for_reading(key, size));
-    return read_now(key, file, range, size);
+    return read_now(key, file, range, size, own_memory_);
+  });
+}
+
+void DirStore::get_placed(std::string key, ObjectRange range, TakeMemory take, Completion<ObjectBytes> done) {
+  if (range.size < kMinPlacedBytes) return get(std::move(key), range, std::move(done));
+  submit<ObjectBytes>(std::move(done), [this, key = std::move(key), range, take = std::move(take)]() -> Result<ObjectBytes> {
+    uint64_t size = 0;
+    TRY_ASSIGN(DirectFile file, open_for_reading(key, size));
+    TRY_ASSIGN(ObjectBytes read, read_now(key, file, range, size, take));
+    read.is_placed = true;
+    return read;
   });
 }
 
@@ -108,7 +119,7 @@ void DirStore::get_tail(std::string key, uint64_t max_bytes, Completion<ObjectBy
     uint64_t size = 0;
     TRY_ASSIGN(DirectFile file, open_for_reading(key, size));
     uint64_t tail = std::min(size, max_bytes);
-    return read_now(key, file, {size - tail, tail}, size);
+    return read_now(key, file, {size - tail, tail}, size, own_memory_);
   });
 }
 
@@ -176,7 +187,7 @@ Result<DirectFile> DirStore::open_for_reading(const std::string& key, uint64_t& 
 }
 
 Result<ObjectBytes> DirStore::read_now(const std::string& key, const DirectFile& file, ObjectRange range,
-                                       uint64_t object_size) {
+                                       uint64_t object_size, const TakeMemory& take) {
   if (range.size > kMaxGetBytes)
     return fail(Errc::kTooLarge, "get " + path_of(key) + ": more than " + std::to_string(kMaxGetBytes) + " bytes");
   if (range.offset > object_size || range.size > object_size - range.offset) {
@@ -184,7 +195,7 @@ Result<ObjectBytes> DirStore::read_now(const std::string& key, const DirectFile&
                                     std::to_string(range.size) + " at " + std::to_string(range.offset));
   }
   if (range.size == 0) return ObjectBytes({}, nullptr, object_size);
-  TRY_ASSIGN(DirectBytes read, read_direct(file, range.offset, range.size, buffers_, path_of(key)));
+  TRY_ASSIGN(DirectBytes read, read_direct(file, range.offset, range.size, take, path_of(key)));
   counted_.get_bytes += range.size;
   return ObjectBytes(read.bytes, std::move(read.owner), object_size);
 }

@@ -22,12 +22,16 @@ class DirStore final : public ObjectStore {
  public:
   static constexpr size_t kThreads = 4;
   static constexpr size_t kMaxQueued = 1024;
+  /// What get_placed places: of less, the blocks of the device around it would take too much of the memory.
+  static constexpr size_t kMinPlacedBytes = 64 << 10;
 
   /// Makes the directory as needed and locks it. kBusy names the process that holds it. Blocks.
   static Result<std::unique_ptr<DirStore>> open(std::string directory);
 
   void put(std::string key, std::vector<ByteSpan> pieces, Overwrite overwrite, Completion<void> done) override;
   void get(std::string key, ObjectRange range, Completion<ObjectBytes> done) override;
+  bool places() const override { return true; }
+  void get_placed(std::string key, ObjectRange range, TakeMemory take, Completion<ObjectBytes> done) override;
   void get_tail(std::string key, uint64_t max_bytes, Completion<ObjectBytes> done) override;
   void list(std::string prefix, std::string start_after, Completion<std::vector<ListedObject>> done) override;
   void remove(std::string key, Completion<void> done) override;
@@ -43,7 +47,8 @@ class DirStore final : public ObjectStore {
   Result<void> put_now(const std::string& key, const std::vector<ByteSpan>& pieces, Overwrite overwrite);
   Result<void> name_it(const std::string& temporary, const std::string& key, Overwrite overwrite);
   Result<DirectFile> open_for_reading(const std::string& key, uint64_t& size);
-  Result<ObjectBytes> read_now(const std::string& key, const DirectFile& file, ObjectRange range, uint64_t object_size);
+  Result<ObjectBytes> read_now(const std::string& key, const DirectFile& file, ObjectRange range, uint64_t object_size,
+                               const TakeMemory& take);
   Result<std::vector<ListedObject>> list_now(const std::string& prefix, const std::string& start_after);
   Result<void> remove_now(const std::string& key);
   std::string path_of(const std::string& key) const { return root_path_ + "/" + key; }
@@ -51,6 +56,7 @@ class DirStore final : public ObjectStore {
   const std::string root_path_;
   const UniqueFd root_, temporary_, lock_;
   DirectBuffers buffers_;
+  const TakeMemory own_memory_ = [this](size_t size) { return buffers_.take(size); };
   std::atomic<uint64_t> next_temporary_{0};
   struct {
     std::atomic<uint64_t> puts{0}, gets{0}, lists{0}, deletes{0}, put_bytes{0}, get_bytes{0}, errors{0};

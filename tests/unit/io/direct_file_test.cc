@@ -20,6 +20,7 @@ struct Fixture {
   TemporaryDirectory directory;
   UniqueFd fd{::open(directory.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   DirectBuffers buffers;
+  TakeMemory take = [this](size_t size) { return buffers.take(size); };
 
   std::vector<std::byte> write(const std::string& name, size_t size) {
     std::vector<std::byte> bytes(size);
@@ -39,7 +40,7 @@ TEST_CASE_FIXTURE(Fixture, "a direct read brings exactly the range, wherever it 
   auto file = open_direct(fd.get(), "f", "f").value();
   struct { size_t at, size; } ranges[] = {{0, 1}, {0, 4096}, {1, 4096}, {4095, 2}, {4096, 8192}, {12287, 101}, {0, bytes.size()}};
   for (auto [at, size] : ranges) {
-    auto read = read_direct(file, at, size, buffers, "f").value();
+    auto read = read_direct(file, at, size, take, "f").value();
     CAPTURE(at);
     REQUIRE(read.bytes.size() == size);
     CHECK(std::memcmp(read.bytes.data(), bytes.data() + at, size) == 0);
@@ -49,10 +50,10 @@ TEST_CASE_FIXTURE(Fixture, "a direct read brings exactly the range, wherever it 
 TEST_CASE_FIXTURE(Fixture, "a direct read beyond the end of a file is an error, not zeros") {
   write("f", 5000);
   auto file = open_direct(fd.get(), "f", "f").value();
-  CHECK(read_direct(file, 4096, 904, buffers, "f"));
-  CHECK(read_direct(file, 4096, 905, buffers, "f").error().code == Errc::kCorrupt);
-  CHECK(read_direct(file, 4096, 8192, buffers, "f").error().code == Errc::kCorrupt);
-  CHECK(read_direct(file, 8192, 1, buffers, "f").error().code == Errc::kCorrupt);
+  CHECK(read_direct(file, 4096, 904, take, "f"));
+  CHECK(read_direct(file, 4096, 905, take, "f").error().code == Errc::kCorrupt);
+  CHECK(read_direct(file, 4096, 8192, take, "f").error().code == Errc::kCorrupt);
+  CHECK(read_direct(file, 8192, 1, take, "f").error().code == Errc::kCorrupt);
 }
 
 TEST_CASE_FIXTURE(Fixture, "what is not there, or is behind a symbolic link, does not open") {
@@ -65,7 +66,7 @@ TEST_CASE_FIXTURE(Fixture, "what is not there, or is behind a symbolic link, doe
 TEST_CASE_FIXTURE(Fixture, "a file of many pieces, longer than what is written at a time, has all of them in order") {
   const auto bytes = write("long", (5 << 20) + 77);
   auto file = open_direct(fd.get(), "long", "long").value();
-  auto read = read_direct(file, 0, bytes.size(), buffers, "long").value();
+  auto read = read_direct(file, 0, bytes.size(), take, "long").value();
   CHECK(std::memcmp(read.bytes.data(), bytes.data(), bytes.size()) == 0);
   write("none", 0);
 }

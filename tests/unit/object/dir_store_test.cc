@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "object/block_memory.h"
 #include "support/manual_executor.h"
 #include "support/memory_object_store.h"
 #include "support/temporary_directory.h"
@@ -111,4 +112,34 @@ TEST_CASE_FIXTURE(DirFixture, "a directory store that cannot write says so, and 
   CHECK(files_in(root() + "/.tmp") == 0);
   std::ofstream(scratch.path() + "/file") << "x";
   CHECK_FALSE(DirStore::open(scratch.path() + "/file"));
+}
+
+TEST_CASE_FIXTURE(DirFixture, "a directory store reads into memory that it is given, aligned, and says so") {
+  std::string text(300'000, 'x');
+  for (size_t i = 0; i < text.size(); i++) text[i] = static_cast<char>('a' + i % 23);
+  Waiting<DirFixture> s{*this};
+  REQUIRE(s.put("o", text));
+  std::byte *first = nullptr, *end = nullptr;
+  auto get = [&](ObjectRange range, bool has_memory) {
+    return s.wait<ObjectBytes>([&](auto done) {
+      store().get_placed("o", range, [&, has_memory](size_t size) {
+        auto memory = has_memory ? heap_block_memory().allocate(size, BlockMemory::kDirectAlignment) : nullptr;
+        first = memory.get(), end = first + size;
+        return memory;
+      }, std::move(done));
+    });
+  };
+  for (ObjectRange range : {ObjectRange{0, 300'000}, ObjectRange{12'345, 200'001}, ObjectRange{100'000, 200'000}}) {
+    auto read = get(range, true);
+    REQUIRE(read);
+    CHECK(as_text(read->bytes) == std::string_view(text).substr(range.offset, range.size));
+    CHECK(read->is_placed);
+    CHECK((read->bytes.data() >= first && read->bytes.data() + read->bytes.size() <= end));
+  }
+  CHECK(get({0, 300'000}, false).error().code == Errc::kFull);
+  CHECK(get({0, 300'001}, true).error().code == Errc::kCorrupt);
+  auto small = get({10, 1000}, false);  // has memory of its own
+  REQUIRE(small);
+  CHECK_FALSE(small->is_placed);
+  CHECK(as_text(small->bytes) == std::string_view(text).substr(10, 1000));
 }

@@ -228,3 +228,68 @@ TEST_CASE_FIXTURE(Fixture, "both caches stay within their bytes, and forget what
   REQUIRE(read("o19", 20, Offset(0), 100));
   CHECK(gets() == before + 2);
 }
+
+namespace {
+
+/// Memory that counts what is in use, and has no more when a test says so.
+class CountedMemory final : public BlockMemory {
+ public:
+  std::shared_ptr<std::byte> allocate(size_t size, size_t alignment) override {
+    if (is_full) return nullptr;
+    taken++;
+    return heap_block_memory().allocate(size, alignment);
+  }
+  bool is_full = false;
+  size_t taken = 0;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a store that places is asked in pieces, which stay where they were read") {
+  CountedMemory memory;
+  store.set_places(true);
+  reader.emplace(store, *footers, RangeReaderOptions{.memory = &memory});
+  Model model(3, 300, 50'000, 1);
+  Footer footer = put("o", model);
+  REQUIRE(footer.blocks.size() > 4);
+  auto r = read("o", 1, Offset(0), 32 << 20);
+  REQUIRE(r);
+  auto expected = model.of(PartitionId(1));
+  REQUIRE(r->batches.size() == expected.size());
+  for (size_t i = 0; i < expected.size(); i++) check_same(r->batches[i], *expected[i]);
+  CHECK(memory.taken == gets() - 1);
+  CHECK(gets() - 1 >= footer.object_size / RangeReader::kPlacedBytes);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what was placed and is damaged, or found no memory, is an error, and is not kept") {
+  CountedMemory memory;
+  store.set_places(true);
+  reader.emplace(store, *footers, RangeReaderOptions{.memory = &memory});
+  Model model(9, 50, 1000, 1);
+  Footer footer = put("o", model);
+  uint64_t at = footer.blocks[0].position + footer.blocks[0].size / 2;
+  store.damage("o", at);
+  CHECK(read("o", 1, Offset(0), 100).error().code == Errc::kCorrupt);
+  store.damage("o", at);  // the same bit again: whole
+  memory.is_full = true;
+  CHECK(read("o", 1, Offset(0), 100).error().code == Errc::kFull);
+  memory.is_full = false;
+  CHECK(read("o", 1, Offset(0), 100));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a store that comes to read when the reader is closed is given no memory") {
+  CountedMemory memory;
+  store.set_places(true);
+  reader.emplace(store, *footers, RangeReaderOptions{.memory = &memory});
+  Model model(9, 50, 1000, 1);
+  put("o", model);
+  REQUIRE(read("o", 1, Offset(0), 100));
+  reader->forget("o");
+  const size_t before = memory.taken;
+  bool closed = false;
+  reader->read("o", PartitionId(1), Offset(0), 100, [&](Result<ObjectRead> r) { closed = r.error().code == Errc::kClosed; });
+  reader->close();
+  executor.run_until_idle();
+  CHECK(closed);
+  CHECK(memory.taken == before);
+}
