@@ -201,6 +201,10 @@ class Engine {
 
   // ---- the rest
 
+  /// What the calling thread asks for between these two may leave together, when it calls the second: who is about to ask
+  /// for several things and then waits spares wake-ups. Not nested.
+  virtual void hold_requests() {}
+  virtual void release_requests() {}
   /// Not called any more when remove_listener has returned.
   virtual void add_listener(EngineListener* listener) = 0;
   virtual void remove_listener(EngineListener* listener) = 0;

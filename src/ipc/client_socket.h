@@ -30,6 +30,8 @@ class SocketClient final : public Client {
   size_t max_buffer_bytes() const override { return receive_bytes_; }
 
   // Engine
+  void hold_requests() override { outbox_.hold(); }
+  void release_requests() override { outbox_.release(); }
   TopicPtr find_topic(std::string_view name) override { return mirror_.find(name); }
   TopicPtr find_topic(const Uuid& id) override { return mirror_.find(id); }
   TopicPtr find_topic(TopicNumber number) override { return mirror_.find(number); }

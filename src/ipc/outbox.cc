@@ -28,7 +28,8 @@ void Outbox::put_done(Hurry hurry) {
     dead_ = true;
     wake_.signal();
   }
-  if (blocked_ || std::this_thread::get_id() == loop_) return;
+  const auto caller = std::this_thread::get_id();
+  if (blocked_ || caller == loop_ || caller == holder_) return;
   if (hurry == Hurry::yes && clock_.now() - last_sent_ > kQuiet) return send_some();
   if (std::exchange(woken_, true)) return;
   wake_.signal();
@@ -49,6 +50,19 @@ void Outbox::send_some() {
   last_sent_ = clock_.now();
   out_.clear();
   sent_ = 0;
+}
+
+void Outbox::hold() {
+  MutexLock lock(mutex_);
+  if (holder_ == std::thread::id()) holder_ = std::this_thread::get_id();
+}
+
+void Outbox::release() {
+  MutexLock lock(mutex_);
+  const auto caller = std::this_thread::get_id();
+  if (holder_ != caller) return;
+  holder_ = {};
+  if (!blocked_ && caller != loop_ && sent_ < out_.size()) send_some();
 }
 
 void Outbox::flush() {

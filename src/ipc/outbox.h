@@ -63,6 +63,10 @@ class Outbox {
     return true;
   }
 
+  /// What the calling thread puts until it calls `release` leaves together then, or earlier with what others put. One
+  /// thread at a time: for a second one this does nothing.
+  void hold();
+  void release();
   /// Send what there is. Only from the loop.
   void flush();
   /// Bytes that wait for the socket to take them.
@@ -83,6 +87,7 @@ class Outbox {
   Clock& clock_;
   Mutex mutex_;
   std::thread::id loop_ GUARDED_BY(mutex_);
+  std::thread::id holder_ GUARDED_BY(mutex_);  // none: nobody holds
   std::vector<std::byte> out_ GUARDED_BY(mutex_);
   size_t sent_ GUARDED_BY(mutex_) = 0;  // of out_
   MonotonicTime last_sent_ GUARDED_BY(mutex_){0};

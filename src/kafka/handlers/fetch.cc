@@ -179,6 +179,7 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
       first_ = next_;
       outstanding_ = 1;  // this function's own part
       size_t planned = 0;
+      gateway_.engine.hold_requests();
       for (; next_ < slots_.size(); next_++) {
         Slot& slot = slots_[next_];
         slot.issued = false;
@@ -189,6 +190,7 @@ class FetchWait final : public DurableWatch::Waiter, public std::enable_shared_f
         planned += limit;
         issue(slot, limit);
       }
+      gateway_.engine.release_requests();
       if (--outstanding_ > 0) return;  // the last completion continues
     } while (end_window());
   }
