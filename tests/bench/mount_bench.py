@@ -32,6 +32,9 @@ APPENDS = {
     "durable 1 KB, 1,000 partitions, 16 threads": (1000, 16, 1000, "dsync"),
     "durable 1 KB, 1,000 partitions, 1 thread": (1000, 1, 1000, "dsync"),
 }
+# name: bytes of a line. A burst fits the pool, and the disk has time to do its part before the next one.
+BURSTS = {"append 128 KiB, a tenth of a second": 128 << 10, "append 1 MiB, a tenth of a second": 1 << 20}
+BURST_SECONDS, BURST_PAUSE, BURST_ROUNDS = 0.1, 1, 15
 
 
 def bench(verb, *words):
@@ -76,6 +79,25 @@ def appends(options, top):
             rows = bench("append", "--files", files, "--threads", threads, "--size", size, "--seconds", options.seconds,
                          "--rounds", options.rounds, "--durability", durability, *places)
             show(name, targets, rows, per_operation=size < 64 << 10)
+        for name, size in BURSTS.items():
+            bursts(name, targets, size)
+
+
+def bursts(name, targets, size):
+    """The median of each target, of runs by turns."""
+    places = []
+    for target, place in targets:
+        own = place if target not in ("topicfs", "the disk") else place / f"burst-{size}"
+        if target == "topicfs":
+            make_partitions(own, 1)
+        places.append(own)
+    rounds = []
+    for _ in range(BURST_ROUNDS):
+        time.sleep(BURST_PAUSE)
+        rounds.append(bench("append", "--files", 1, "--threads", 1, "--size", size, "--seconds", BURST_SECONDS,
+                            "--rounds", 1, "--durability", "none", *places))
+    middle = [sorted(rows, key=lambda row: row[2])[BURST_ROUNDS // 2] for rows in zip(*rounds)]
+    show(name, targets, middle, per_operation=False)
 
 
 def make_partitions(topic, count):
