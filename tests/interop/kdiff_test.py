@@ -28,6 +28,7 @@ LIMIT_S = {"edges": 240, "all": 1800}
 # Data leaves for the store while it is asked for, so that answers come from there as well.
 OFFLOADING = ["--offload-interval=20ms", "--object-size=64KiB"]
 DIFFERS = re.compile(r"^differs +(\S+) v\d+", re.M)
+SCENARIOS = re.compile(r"(\d+) scenarios in")
 TOTALS = re.compile(r"^(\d+) same, (\d+) differ", re.M)
 
 
@@ -89,6 +90,8 @@ def main():
         with daemon:
             expected = expected_list(directory)
             out = compare(address, expected, args.versions, args.run, limit)
+            if SCENARIOS.search(out).group(1) == "0":
+                sys.exit(f"no scenario's name matches {args.run}")
             same = int(TOTALS.search(out).group(1))
             differing = sorted(set(DIFFERS.findall(out)))
             print(out, flush=True)
