@@ -31,19 +31,22 @@ class Confluent:
                     "reconnect.backoff.max.ms": 500, "partition.assignment.strategy": "cooperative-sticky"}
         if instance:
             settings["group.instance.id"] = instance
+        self.partitions = set()  # while it closes, the consumer may not be asked for them any more
         self.consumer = Consumer(settings)
         self.consumer.subscribe([topic], on_assign=self.changed, on_revoke=self.revoked)
 
     def changed(self, consumer, partitions):
         consumer.incremental_assign(partitions)
+        self.partitions |= {p.partition for p in partitions}
         self.tell()
 
     def revoked(self, consumer, partitions):
         consumer.incremental_unassign(partitions)
+        self.partitions -= {p.partition for p in partitions}
         self.tell()
 
     def tell(self):
-        say("assigned", *sorted(p.partition for p in self.consumer.assignment()))
+        say("assigned", *sorted(self.partitions))
 
     def poll(self):
         for message in self.consumer.consume(100, 0.2):
