@@ -64,7 +64,8 @@ RequestId AppendPath::append_text(Partition& partition, std::span<const ByteSpan
   }
   if (append.is_large()) {
     LineSplitter lines = lines_of(pieces);
-    for (LinesPlan p; (p = plan_records(lines, 0, 0, kMaxFileBatchBytes, Least::one)).record_count > 0;) append.plan.push_back(p);
+    for (LinesPlan p; (p = plan_records(lines, 0, 0, kMaxFileBatchBytes, Least::one)).record_count > 0;)
+      append.plan.push_back(p);
   }
   return start(append);
 }

@@ -1,7 +1,5 @@
 #include "engine/file_batch.h"
 
-#include <algorithm>
-
 namespace topicfs {
 
 uint32_t put_records(const wal::SegmentBytes& bytes, uint32_t at, LineSplitter& lines, const LinesPlan& plan,

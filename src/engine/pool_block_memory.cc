@@ -3,13 +3,9 @@
 #include <map>
 
 #include "base/check.h"
+#include "wal/format.h"
 
 namespace topicfs {
-namespace {
-
-size_t align_up(size_t n, size_t power_of_two) { return (n + power_of_two - 1) & ~(power_of_two - 1); }
-
-}  // namespace
 
 struct PoolBlockMemory::State {
   explicit State(ChunkPool& p) : pool(p) {}
@@ -25,7 +21,7 @@ struct PoolBlockMemory::State {
   /// nullptr if there is no room.
   std::byte* place(size_t size, size_t alignment, ChunkId& chunk) REQUIRES(mutex) {
     if (size > pool.chunk_bytes()) return nullptr;
-    size_t at = align_up(filled, alignment);
+    size_t at = wal::align_up(filled, alignment);
     if (filling == kNoChunk || at + size > pool.chunk_bytes()) {
       if (filling != kNoChunk) drop(std::exchange(filling, kNoChunk));
       if (free.empty()) return nullptr;

@@ -4,13 +4,15 @@
 #include <cstddef>
 #include <memory>
 
+#include "io/direct_file.h"
+
 namespace topicfs {
 
 /// The pool's evictable share, or the heap. Thread-safe.
 class BlockMemory {
  public:
   static constexpr size_t kCopyAlignment = 64;      ///< of a cache line, so that copies begin well
-  static constexpr size_t kDirectAlignment = 4096;  ///< of what is read past the page cache
+  static constexpr size_t kDirectAlignment = DirectBuffers::kAlignment;  ///< of what is read past the page cache
 
   virtual ~BlockMemory() = default;
   /// `size` bytes that live as long as the pointer, at a multiple of `alignment` (a power of two, at most
