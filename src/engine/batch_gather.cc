@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "codec/crc32c.h"
+#include "codec/endian.h"
 #include "wal/parse_commit.h"
 
 namespace topicfs {
@@ -20,6 +22,19 @@ void BatchGather::add(const BatchRef& batch) { batches_.push_back({batch.at, bat
 std::span<const ByteSpan> BatchGather::pieces(size_t index) const {
   const Batch& b = batches_.at(index);
   return std::span(pieces_).subspan(b.first_piece, b.pieces);
+}
+
+std::optional<uint32_t> BatchGather::crc(size_t index) const {
+  const Batch& batch = batches_.at(index);
+  if (batch.bytes < kLargeBytes) return std::nullopt;
+  std::byte prefix[wal::kBatchPrefixBytes];
+  size_t got = 0;
+  for (ByteSpan piece : pieces(index)) {
+    size_t n = std::min(piece.size(), sizeof prefix - got);
+    std::memcpy(prefix + got, piece.data(), n);
+    if ((got += n) == sizeof prefix) break;
+  }
+  return crc32c_combine(crc32c(prefix), load_be<uint32_t>(prefix + sizeof prefix - 4), batch.bytes - sizeof prefix);
 }
 
 Result<void> BatchGather::get() {

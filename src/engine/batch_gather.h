@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,7 @@ class BatchGather {
   /// Of one read of a segment, but for a larger batch: with the blocks around it, it fills a huge page.
   static constexpr uint32_t kRunBytes = (2 << 20) - (8 << 10);
   static constexpr uint32_t kMostGapBytes = 32 << 10; ///< that are read along between two batches
+  static constexpr uint32_t kLargeBytes = 32 << 10;   ///< of a batch whose checksum is made from its own
 
   explicit BatchGather(wal::Segments& segments);
 
@@ -30,6 +32,9 @@ class BatchGather {
   Result<void> get();
   /// Of the batch that was added as number `index`, one behind the other.
   std::span<const ByteSpan> pieces(size_t index) const;
+  /// Theirs, if the batch is large: from its own CRC, as its first bytes tell, so that the rest is not summed again, and what
+  /// memory may have done to it since it came shows.
+  std::optional<uint32_t> crc(size_t index) const;
   uint64_t bytes_read() const { return bytes_read_; }
 
  private:

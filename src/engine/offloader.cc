@@ -198,7 +198,8 @@ Result<void> Offloader::gather_batches(Job& job) {
   for (Partition* p : parts_.catalog.partitions()) add_batches(job, *p);
   if (job.batches.empty()) return {};
   TRY(job.bytes->get());
-  for (size_t i = 0; i < job.batches.size(); i++) job.builder->add(job.batches[i], job.bytes->pieces(i));
+  for (size_t i = 0; i < job.batches.size(); i++)
+    job.builder->add(job.batches[i], job.bytes->pieces(i), job.bytes->crc(i));
   TRY_ASSIGN(job.built, job.builder->build());
   job.object.size_bytes = job.built.size;
   job.object.footer_crc = job.built.footer.crc;

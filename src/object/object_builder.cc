@@ -27,8 +27,8 @@ void ObjectBuilder::name_partition(PartitionId id, const Uuid& topic, std::strin
   names_.push_back({topic, std::string(topic_name), index, id});
 }
 
-void ObjectBuilder::add(const StoredBatch& batch, std::span<const ByteSpan> pieces) {
-  Batch b{batch, pieces_.size(), 0, 0};
+void ObjectBuilder::add(const StoredBatch& batch, std::span<const ByteSpan> pieces, std::optional<uint32_t> crc) {
+  Batch b{batch, pieces_.size(), 0, 0, crc};
   for (ByteSpan piece : pieces) pieces_.push_back(piece), b.size += piece.size();
   b.pieces = pieces_.size() - b.first_piece;
   payload_bytes_ += b.size;
@@ -169,11 +169,10 @@ BlockEntry ObjectBuilder::write_block(const Block& block, uint64_t position, Mut
   append_piece(out, index);
   entry.crc = crc32c(index);
   for (size_t i = block.first; i < block.first + block.count; i++) {
-    for (size_t p = 0; p < batches_[i].pieces; p++) {
-      ByteSpan piece = pieces_[batches_[i].first_piece + p];
-      entry.crc = crc32c(piece, entry.crc);
-      append_piece(out, piece);
-    }
+    const Batch& batch = batches_[i];
+    std::span<const ByteSpan> pieces = std::span(pieces_).subspan(batch.first_piece, batch.pieces);
+    entry.crc = batch.crc ? crc32c_combine(entry.crc, *batch.crc, batch.size) : crc32c(pieces, entry.crc);
+    for (ByteSpan piece : pieces) append_piece(out, piece);
   }
   return entry;
 }

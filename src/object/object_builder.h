@@ -1,9 +1,10 @@
 // ObjectBuilder: plans a packed object (format.h) from stored batches. A pure function of what it
-// is given: no I/O, no clock, and no copy of a batch. It reads every batch once, for the checksums
-// (several GB/s), so build() belongs on a thread that may take a few milliseconds.
+// is given: no I/O, no clock, and no copy of a batch. It reads every batch whose checksum it is not
+// told (several GB/s), so build() belongs on a thread that may take a few milliseconds.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,8 +40,8 @@ class ObjectBuilder {
   /// Name a partition; once for each that has a batch, in any order.
   void name_partition(PartitionId id, const Uuid& topic, std::string_view topic_name, int32_t index);
   /// In any order. `pieces` are the batch's bytes, one behind the other; they must stay and not
-  /// change until the object is put.
-  void add(const StoredBatch& batch, std::span<const ByteSpan> pieces);
+  /// change until the object is put. `crc`: theirs, where it is known.
+  void add(const StoredBatch& batch, std::span<const ByteSpan> pieces, std::optional<uint32_t> crc = {});
 
   size_t batches() const { return batches_.size(); }
   uint64_t payload_bytes() const { return payload_bytes_; }
@@ -54,6 +55,7 @@ class ObjectBuilder {
     StoredBatch facts;
     size_t first_piece = 0, pieces = 0;
     uint64_t size = 0;
+    std::optional<uint32_t> crc;
   };
   struct Block {
     size_t first = 0, count = 0;  // of batches_

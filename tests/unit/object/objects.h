@@ -4,10 +4,12 @@
 #include <doctest/doctest.h>
 
 #include <deque>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "codec/crc32c.h"
 #include "object/block_reader.h"
 #include "object/object_builder.h"
 
@@ -64,7 +66,9 @@ struct Model {
       ByteSpan bytes = as_byte_span(b.bytes);
       size_t cut = random() % bytes.size();
       ByteSpan pieces[] = {bytes.first(cut), bytes.subspan(cut)};
-      builder.add(b.facts, pieces);
+      std::optional<uint32_t> crc;
+      if (random() % 2 == 0) crc = crc32c(bytes);
+      builder.add(b.facts, pieces, crc);
     }
     auto object = builder.build();
     REQUIRE(object);
