@@ -69,7 +69,7 @@ std::string LocalEngine::status_json() {
   w.put("padding_bytes", log.padding_bytes);
   w.put("commit_mean_us", ratio(log.sync_ns, log.commits) / 1000);
   w.put("sync_method", name_of(sync_probe_.method));
-  w.put("sync_probe_us", static_cast<double>(sync_probe_.median.count()) / 1000);
+  w.put("sync_probe_us", static_cast<double>(sync_probe_.latency.count()) / 1000);
   w.put("segment_bytes", segments_->segment_bytes());
   w.put("segments_live", uint64_t{segments.live});
   w.put("segments_ready", uint64_t{segments.ready});

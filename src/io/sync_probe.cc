@@ -3,38 +3,60 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <memory>
 #include <new>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace topicfs {
 namespace {
 
 constexpr size_t kProbeBytes = 4096;
-constexpr int kProbeWrites = 24;
+constexpr int kProbeWrites = 24;  // by each method, which has blocks of its own
+constexpr SyncMethod kMethods[] = {SyncMethod::direct_dsync, SyncMethod::buffered, SyncMethod::buffered_dsync};
 
 struct FreeAligned {
   void operator()(std::byte* p) const { std::free(p); }
 };
 
-/// The median time of a durable write, or nothing where the method does not work.
-std::optional<MonotonicTime> measure(FileSystem& fs, const std::string& path, SyncMethod method, ByteSpan block,
-                                     Clock& clock) {
-  auto file = fs.open(path, OpenMode::read_write, method);
-  if (!file) return std::nullopt;
-  std::vector<MonotonicTime> took;
-  for (int i = 0; i < kProbeWrites; i++) {
-    MonotonicTime start = clock.now();
-    if (!(*file)->write_at(static_cast<uint64_t>(i) * kProbeBytes, {block}) || !(*file)->sync()) return std::nullopt;
-    took.push_back(clock.now() - start);
+struct Candidate {
+  SyncMethod method;
+  std::unique_ptr<File> file;       // none where the method does not work
+  std::vector<MonotonicTime> took;  // each durable write
+};
+
+Result<void> write_once(Candidate& candidate, uint64_t position, ByteSpan block, Clock& clock) {
+  const MonotonicTime start = clock.now();
+  TRY(candidate.file->write_at(position, {block}));
+  TRY(candidate.file->sync());
+  candidate.took.push_back(clock.now() - start);
+  return {};
+}
+
+/// By turns, so that whatever else the machine does meanwhile delays one as much as the other.
+std::vector<SyncProbe> measure(FileSystem& fs, const std::string& path, ByteSpan block, Clock& clock) {
+  std::vector<Candidate> candidates;
+  for (SyncMethod method : kMethods)
+    if (auto file = fs.open(path, OpenMode::read_write, method)) candidates.push_back({method, std::move(*file), {}});
+  uint64_t position = 0;
+  for (int n = 0; n < kProbeWrites; n++)
+    for (Candidate& c : candidates)
+      if (c.file && !write_once(c, std::exchange(position, position + kProbeBytes), block, clock)) c.file.reset();
+  std::vector<SyncProbe> measured;
+  for (Candidate& c : candidates) {
+    if (!c.file) continue;
+    std::nth_element(c.took.begin(), c.took.begin() + kProbeWrites / 8, c.took.end());
+    measured.push_back({c.method, c.took[kProbeWrites / 8]});
   }
-  std::nth_element(took.begin(), took.begin() + kProbeWrites / 2, took.end());
-  return took[kProbeWrites / 2];
+  return measured;
 }
 
 Result<void> make_probe_file(FileSystem& fs, const std::string& path, ByteSpan block) {
   (void)fs.remove(path);  // left by a crash, if at all
   TRY_ASSIGN(auto file, fs.open(path, OpenMode::create, SyncMethod::buffered));
-  for (int i = 0; i < kProbeWrites; i++) TRY(file->write_at(static_cast<uint64_t>(i) * kProbeBytes, {block}));
+  for (uint64_t i = 0; i < kProbeWrites * std::size(kMethods); i++) TRY(file->write_at(i * kProbeBytes, {block}));
   return file->sync();
 }
 
@@ -54,16 +76,14 @@ Result<SyncProbe> probe_sync_method(FileSystem& fs, const std::string& directory
     return tl::unexpected<Error>(std::move(made).error());
   }
   std::optional<SyncProbe> best, direct;
-  for (SyncMethod method : {SyncMethod::direct_dsync, SyncMethod::buffered, SyncMethod::buffered_dsync}) {
-    auto median = measure(fs, path, method, block, clock);
-    if (!median) continue;
-    if (method == SyncMethod::direct_dsync) direct = SyncProbe{method, *median};
-    if (!best || *median < best->median) best = SyncProbe{method, *median};
+  for (const SyncProbe& probe : measure(fs, path, block, clock)) {
+    if (probe.method == SyncMethod::direct_dsync) direct = probe;
+    if (!best || probe.latency < best->latency) best = probe;
   }
   TRY(fs.remove(path));
   if (!best) return fail(Errc::kIo, "no way of making a write durable works in " + directory);
   // Direct writes spare the page cache and a copy, which large commits feel: they win unless clearly slower.
-  if (direct && direct->median * 4 <= best->median * 5) return *direct;
+  if (direct && direct->latency * 2 <= best->latency * 3) return *direct;
   return *best;
 }
 

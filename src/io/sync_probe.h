@@ -8,10 +8,10 @@ namespace topicfs {
 
 struct SyncProbe {
   SyncMethod method = SyncMethod::buffered;
-  MonotonicTime median{0};      ///< of one write of kProbeBytes, made durable
+  MonotonicTime latency{0};     ///< of one durable write of 4 KiB: the lowest eighth, which a busy machine changes least
 };
 
-/// Writes a file of its own in `directory` a few dozen times by each method that the file system has.
+/// Writes a file of its own in `directory` a few dozen times by each method that the file system has, by turns.
 /// Takes some tens of milliseconds. On a full disk it answers what works everywhere, unmeasured. kIo.
 Result<SyncProbe> probe_sync_method(FileSystem& fs, const std::string& directory, Clock& clock);
 
