@@ -225,7 +225,9 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     while (end_block < blocks.size() && is_data(blocks[end_block]) &&
            (end_block == block || range.size + blocks[end_block].size <= kAdoptStep))
       range.size += blocks[end_block++].size;
-    parts_.store.get(newer_[i].key, range, [self = shared_from_this(), i, footer, block, end_block](Result<ObjectBytes> got) {
+    parts_.store.get(newer_[i].key, range, [self = shared_from_this(), i, footer, block, end_block, range](Result<ObjectBytes> got) {
+      if (got && got->bytes.size() != range.size)
+        got = fail(Errc::kUnavailable, self->newer_[i].key + ": the store's answer ended early");
       if (!got) return self->end(tl::unexpected<Error>(std::move(got).error()));
       ByteSpan left = got->bytes;
       for (size_t b = block; b < end_block; b++) {

@@ -63,7 +63,7 @@ inline constexpr uint64_t kMaxGetBytes = 256 << 20;
 /// across a call that the completion takes.
 /// Errors of all verbs: kUnavailable (retry later: 5xx, 429, time-outs, network), kFull (too many
 /// requests wait; retry later), kDenied (credentials), kInvalidArgument (key, bucket,
-/// configuration), kNoSpace, kIo, kClosed. A verb tries once; who calls decides on retries (retry.h).
+/// configuration), kNoSpace, kIo, kClosed. A verb tries once; who calls decides on retries.
 /// Destruction answers what is pending, with kClosed unless it is done by then.
 class ObjectStore {
  public:

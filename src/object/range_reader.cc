@@ -213,7 +213,8 @@ void RangeReader::State::request(const std::string& key, const FooterPtr& footer
   const auto& blocks = footer->blocks;
   uint64_t position = blocks[first].position, stop = blocks[end - 1].position + blocks[end - 1].size;
   auto places = std::make_shared<bool>(false);  // of the request, whose steps follow one another
-  auto done = [weak = weak_from_this(), key, footer, first, end, places](Result<ObjectBytes> got) {
+  auto done = [weak = weak_from_this(), key, footer, first, end, places, size = stop - position](Result<ObjectBytes> got) {
+    if (got && got->bytes.size() != size) got = fail(Errc::kUnavailable, "the store's answer ended early");
     if (auto self = weak.lock()) self->on_bytes(key, footer, first, end, std::move(got), *places);
   };
   if (!store.places()) return store.get(key, {position, stop - position}, std::move(done));

@@ -341,8 +341,11 @@ MemoryObjectStore::Fate Simulation::store_fate(const MemoryObjectStore::Request&
   } else if (percent(weather_.lost_percent)) {
     fate.error = {Errc::kUnavailable, 0, "the connection was reset"};
   }
-  fate.garbled = percent(weather_.garbled_percent);
-  garbled_ |= fate.garbled;
+  if (percent(weather_.garbled_percent)) {
+    if (random_.coin()) fate.garbled = true;
+    else fate.cut_bytes = random_.between(1, uint64_t{1} << random_.between(1, 20));
+    garbled_ = true;
+  }
   bool is_list = request.verb == MemoryObjectStore::Verb::list, of_claims = is_list && request.key.starts_with("epochs/");
   if (of_claims && request.number < kRequestsOfStart && conditional_put_ && random_.percent(10)) {
     // Claims stay in the bucket, so that a start runs into those that its list has left out, one by one.

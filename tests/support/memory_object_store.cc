@@ -85,6 +85,7 @@ struct MemoryObjectStore::State {
           bytes[bytes.size() / 3] ^= std::byte{4};
           outcome = ObjectBytes(std::move(bytes), outcome->object_size);
         }
+        outcome->bytes = outcome->bytes.first(outcome->bytes.size() - std::min(outcome->bytes.size(), fate.cut_bytes));
       } else if constexpr (!std::is_void_v<T>) {
         outcome->resize(outcome->size() - std::min(outcome->size(), fate.hidden_keys));
       }

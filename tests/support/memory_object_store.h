@@ -8,6 +8,7 @@
 //   slow                        latency of each request
 //   lagging lists               the newest keys of a listing are left out
 //   garbled answers             a GET brings bytes of which one bit is wrong
+//   truncated bodies            a GET brings fewer bytes than were asked for, and the client has not noticed
 //   the client dies             `kill`: nothing is answered any more; PUTs that were on their way may come late
 //
 // The contents outlive the store object when the test holds them (`contents`), as a bucket
@@ -50,6 +51,7 @@ class MemoryObjectStore final : public ObjectStore {
     Effect effect = Effect::happens;
     size_t hidden_keys = 0;  ///< of a listing's end
     bool garbled = false;    ///< of a GET
+    size_t cut_bytes = 0;    ///< of a GET's end
   };
   using Faults = std::function<Fate(const Request&)>;
 

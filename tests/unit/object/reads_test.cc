@@ -186,6 +186,31 @@ TEST_CASE_FIXTURE(Fixture, "errors of the store reach everyone who waits, and th
   CHECK(read("o", 1, Offset(1'000'000), 100).error().code == Errc::kOutOfRange);
 }
 
+TEST_CASE_FIXTURE(Fixture, "an answer that ends early, unnoticed by the store, is an error, and is not kept") {
+  Model model(8, 40, 5'000, 1);
+  put("o", model);
+  for (auto verb : {MemoryObjectStore::Verb::get_tail, MemoryObjectStore::Verb::get}) {
+    for (size_t cut : {size_t{1}, size_t{5'000}, size_t{1} << 30}) {
+      INFO("cut by " << cut);
+      reader.reset();
+      footers.emplace(store, 1 << 20);
+      reader.emplace(store, *footers);
+      store.set_faults([&](const MemoryObjectStore::Request& request) {
+        MemoryObjectStore::Fate fate;
+        if (request.verb == verb) fate.cut_bytes = cut;
+        return fate;
+      });
+      auto cut_off = read("o", 1, Offset(0), 1 << 20);
+      REQUIRE_FALSE(cut_off);
+      CHECK(cut_off.error().what.find("o") != std::string::npos);
+      store.set_faults({});
+      auto whole = read("o", 1, Offset(0), 1 << 20);
+      REQUIRE(whole);
+      CHECK(whole->batches.size() == model.of(PartitionId(1)).size());
+    }
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "closing the reader or the cache answers those who wait, once") {
   Model model(11, 50, 1000, 1);
   put("o", model);
