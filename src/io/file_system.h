@@ -76,6 +76,8 @@ class LogWrite {
     uint64_t position = 0;
   };
   virtual Where prepare(std::vector<ByteSpan>& pieces) = 0;
+  /// Whether somebody waits for it to be durable. Asked before prepare, on the device's thread.
+  virtual bool is_awaited() const { return true; }
   /// Durable, or failed. Runs on the device's thread; may submit the next write.
   virtual void done(Result<void> result) = 0;
 };

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -17,11 +18,16 @@ namespace {
 constexpr int kWriters = 2;  // see write_loop
 constexpr int kNice = -15;
 
-/// When the disk is done, everybody waits for the thread that has written: it goes before them. Where that is not allowed
-/// (it takes root, or RLIMIT_NICE), it waits for its turn.
-void go_first() {
-  ::pthread_setname_np(::pthread_self(), "topicfs-log");
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+enum class Turn { first, fair };
+
+/// A write that is awaited goes before everybody: when the disk is done, they all wait for the thread that has written. Where
+/// that is not allowed (it takes root, or RLIMIT_NICE), it waits for its turn. A write that nobody waits for does too: its
+/// checksums would take a processor from who appends.
+thread_local Turn my_turn = Turn::fair;
+
+void take(Turn turn) {
+  if (std::exchange(my_turn, turn) == turn) return;
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), turn == Turn::first ? kNice : 0);
 }
 
 class ThreadedLogDevice final : public LogDevice {
@@ -53,7 +59,7 @@ class ThreadedLogDevice final : public LogDevice {
     {
       MutexLock l(mutex_);
       if (goes_on_ && next_) {
-        news_.push_back(std::move(task));
+        news_.push_back({std::move(task), my_turn});
         work_ready_.notify_one();
         return;
       }
@@ -68,6 +74,11 @@ class ThreadedLogDevice final : public LogDevice {
   }
 
  private:
+  struct News {
+    Task task;
+    Turn turn = Turn::fair;
+  };
+
   static Result<void> write_now(LogWrite& write) {
     thread_local std::vector<ByteSpan> pieces;
     pieces.clear();
@@ -78,10 +89,10 @@ class ThreadedLogDevice final : public LogDevice {
 
   /// Two threads: while one writes, the other tells who has waited for the write before.
   void write_loop() {
-    go_first();
+    ::pthread_setname_np(::pthread_self(), "topicfs-log");
     for (;;) {
       LogWrite* write = nullptr;
-      Task news;
+      News news;
       {
         MutexLock l(mutex_);
         while (!next_ && news_.empty() && !stopping_) work_ready_.wait(mutex_);
@@ -95,9 +106,11 @@ class ThreadedLogDevice final : public LogDevice {
         }
       }
       if (!write) {
-        news();
+        take(news.turn);
+        news.task();
         continue;
       }
+      take(write->is_awaited() ? Turn::first : Turn::fair);
       Result<void> result = write_now(*write);
       goes_on_ = true;
       write->done(std::move(result));
@@ -122,7 +135,7 @@ class ThreadedLogDevice final : public LogDevice {
   Mutex mutex_;
   CondVar work_ready_, task_ready_;
   LogWrite* next_ GUARDED_BY(mutex_) = nullptr;
-  std::deque<Task> news_ GUARDED_BY(mutex_);
+  std::deque<News> news_ GUARDED_BY(mutex_);
   inline static thread_local bool goes_on_ = false;  // this thread will look for the next write at once
   std::deque<Task> tasks_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;

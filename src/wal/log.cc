@@ -197,8 +197,14 @@ void Log::maybe_start() {
   in_flight_ = std::move(closed_.front());
   closed_.pop_front();
   busy_ = true;
+  awaited_ = is_somebody_waiting();
   written_durable_ = durable_;
   device_.submit(*this);
+}
+
+bool Log::is_somebody_waiting() {
+  auto awaited = [](const Commit& c) { return !c.waiters.empty(); };
+  return awaited(in_flight_) || (has_open_ && awaited(open_)) || std::any_of(closed_.begin(), closed_.end(), awaited);
 }
 
 void Log::arm_timer(MonotonicTime when) {
