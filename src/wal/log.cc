@@ -217,7 +217,11 @@ void Log::arm_timer(MonotonicTime when) {
 void Log::on_timer() {
   MutexLock l(mutex_);
   timer_ = 0;
-  if (!stopping_) maybe_start();
+  if (stopping_) return;
+  maybe_start();
+  // As long as appends come it goes on by itself: to set it costs them the waking of another thread.
+  const MonotonicTime now = clock_.now();
+  if (!timer_ && now - last_activity_ < options_.sync_interval) arm_timer(now + options_.sync_interval);
 }
 
 LogWrite::Where Log::prepare(std::vector<ByteSpan>& pieces) {
