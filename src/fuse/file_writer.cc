@@ -39,20 +39,21 @@ void FileWriter::write(const WriteRequest& request, Interrupt interrupt, Reply<s
   reply(request.bytes.size());
 }
 
-void FileWriter::flush(Reply<size_t> reply) {
+void FileWriter::flush(Interrupt interrupt, Reply<size_t> reply) {
   MutexLock lock(mutex_);
   if (append_.active) {
-    queue_.push_back(
-        [self = shared_from_this(), reply = std::move(reply)]() mutable { self->flush(std::move(reply)); });
+    queue_.push_back([self = shared_from_this(), interrupt, reply = std::move(reply)]() mutable {
+      self->flush(interrupt, std::move(reply));
+    });
     return;
   }
-  if (!framer_.pending().empty()) return start_release(lock, std::move(reply));
+  if (!framer_.pending().empty()) return start_release(lock, interrupt, std::move(reply));
   lock.unlock();
   reply(size_t{0});
 }
 
-void FileWriter::sync(Reply<size_t> reply) {
-  flush([self = shared_from_this(), reply = std::move(reply)](Answer<size_t> flushed) mutable {
+void FileWriter::sync(Interrupt interrupt, Reply<size_t> reply) {
+  flush(interrupt, [self = shared_from_this(), reply = std::move(reply)](Answer<size_t> flushed) mutable {
     if (!flushed) return reply(flushed);
     self->context_->engine.sync(self->node_->id, [reply = std::move(reply)](Result<void> synced) mutable {
       if (synced)
@@ -69,7 +70,7 @@ void FileWriter::release() {
     released_ = true;
     if (timer_) context_->executor.cancel(std::exchange(timer_, 0));
   }
-  flush([self = shared_from_this()](Answer<size_t> flushed) {
+  flush({}, [self = shared_from_this()](Answer<size_t> flushed) {
     if (!flushed)
       LOG_WARNING("partition id {}: {} bytes of an unfinished line are lost with the file that is closed: {}",
                   self->node_->id.v, self->unfinished_size(), ::strerror(flushed.error().value));
@@ -108,8 +109,8 @@ void FileWriter::start(MutexLock& lock, const FramingPlan& plan, ByteSpan bytes,
   lock.unlock();
 }
 
-void FileWriter::start_release(MutexLock& lock, Reply<size_t> reply) {
-  start(lock, framer_.plan({}, Unfinished::release), {}, {Ack::buffered, Wait::yes}, {}, std::move(reply));
+void FileWriter::start_release(MutexLock& lock, Interrupt interrupt, Reply<size_t> reply) {
+  start(lock, framer_.plan({}, Unfinished::release), {}, {Ack::buffered, Wait::yes}, interrupt, std::move(reply));
 }
 
 void FileWriter::on_appended(Result<Appended> result) {
@@ -194,7 +195,7 @@ void FileWriter::on_timer() {
   if (framer_.pending().empty() || released_) return;
   if (append_.active) return;  // what that leaves unfinished sets the timer
   if (unfinished_since_ + context_->unfinished_timeout > context_->clock.now()) return set_timer();
-  start_release(lock, [](Answer<size_t>) {});
+  start_release(lock, {}, [](Answer<size_t>) {});
 }
 
 bool FileWriter::at_the_end(int64_t offset) {

@@ -56,10 +56,10 @@ class FileWriter : public std::enable_shared_from_this<FileWriter> {
   /// Answers the number of bytes taken: all, or an error and none. EPERM: not at the end.
   /// Never blocks; interruptible while it waits for room.
   void write(const WriteRequest& request, Interrupt interrupt, Reply<size_t> reply) EXCLUDES(mutex_);
-  /// The unfinished line becomes a record.
-  void flush(Reply<size_t> reply) EXCLUDES(mutex_);
+  /// The unfinished line becomes a record. Interruptible while it waits for room: the line is kept then.
+  void flush(Interrupt interrupt, Reply<size_t> reply) EXCLUDES(mutex_);
   /// As flush; then all of the partition is durable.
-  void sync(Reply<size_t> reply) EXCLUDES(mutex_);
+  void sync(Interrupt interrupt, Reply<size_t> reply) EXCLUDES(mutex_);
   /// The descriptor is gone: a last flush; what that can't append is lost, and logged.
   void release() EXCLUDES(mutex_);
   /// Bytes of the unfinished line: this file's end of file is so much behind the partition's.
@@ -80,7 +80,7 @@ class FileWriter : public std::enable_shared_from_this<FileWriter> {
   /// Appends what the plan says; `bytes` are the request's. Unlocks, and answers if the engine does.
   void start(MutexLock& lock, const FramingPlan& plan, ByteSpan bytes, AppendOptions options,
              Interrupt interrupt, Reply<size_t> reply) NO_THREAD_SAFETY_ANALYSIS;
-  void start_release(MutexLock& lock, Reply<size_t> reply) NO_THREAD_SAFETY_ANALYSIS;
+  void start_release(MutexLock& lock, Interrupt interrupt, Reply<size_t> reply) NO_THREAD_SAFETY_ANALYSIS;
   void on_appended(Result<Appended> result) EXCLUDES(mutex_);
   /// Answers the append in flight, whose plan is settled, and goes on with the queue. Unlocks;
   /// unless the caller holds a reference, the writer may be gone afterwards.

@@ -121,8 +121,8 @@ class Filesystem {
   void write(OpenFile& file, const WriteRequest& request, Interrupt interrupt, Reply<size_t> reply);
   void read(OpenFile& file, const ReadRequest& request, Interrupt interrupt, Reply<topicfs::Bytes> reply);
   /// On each close(2) of a descriptor.
-  void flush(OpenFile& file, Reply<size_t> reply);
-  void sync(OpenFile& file, Reply<size_t> reply);
+  void flush(OpenFile& file, Interrupt interrupt, Reply<size_t> reply);
+  void sync(OpenFile& file, Interrupt interrupt, Reply<size_t> reply);
   /// After the last one; the address is not used again.
   void release(OpenFile* file);
   /// Where data (SEEK_DATA) or a hole (SEEK_HOLE) begins; ENOSYS unless deleted=hole.

@@ -81,13 +81,13 @@ void Filesystem::read(OpenFile& file, const ReadRequest& request, Interrupt inte
   reply(Bytes{{part}, part.size(), file.snapshot});
 }
 
-void Filesystem::flush(OpenFile& file, Reply<size_t> reply) {
+void Filesystem::flush(OpenFile& file, Interrupt interrupt, Reply<size_t> reply) {
   if (!file.writer) return reply(size_t{0});
-  file.writer->flush(std::move(reply));
+  file.writer->flush(interrupt, std::move(reply));
 }
 
-void Filesystem::sync(OpenFile& file, Reply<size_t> reply) {
-  if (file.writer) return file.writer->sync(std::move(reply));
+void Filesystem::sync(OpenFile& file, Interrupt interrupt, Reply<size_t> reply) {
+  if (file.writer) return file.writer->sync(interrupt, std::move(reply));
   if (!file.reader) return reply(size_t{0});
   engine_.sync(file.partition, [reply = std::move(reply)](Result<void> synced) mutable {
     if (synced)

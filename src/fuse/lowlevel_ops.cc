@@ -331,12 +331,12 @@ Reply<size_t> reply_done(fuse_req_t req) {
 }
 
 void op_flush(fuse_req_t req, fuse_ino_t, fuse_file_info* fi) {
-  filesystem(req).flush(*file_of(fi), reply_done(req));
+  filesystem(req).flush(*file_of(fi), interrupt_of(req), reply_done(req));
 }
 
 void op_fsync(fuse_req_t req, fuse_ino_t, int, fuse_file_info* fi) {
   LentThread lent;
-  filesystem(req).sync(*file_of(fi), reply_done(req));
+  filesystem(req).sync(*file_of(fi), interrupt_of(req), reply_done(req));
 }
 
 void op_fsyncdir(fuse_req_t req, fuse_ino_t, int, fuse_file_info*) {

@@ -12,6 +12,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -262,9 +263,12 @@ class FullLog(MountTest):
 
     def writer(self):
         process = subprocess.Popen(["bash", "-c", "exec echo waits >> 0"], cwd=self.topic)
+        self.wait_for(process)
+        return process
+
+    def wait_for(self, process):
         stack = pathlib.Path(f"/proc/{process.pid}/wchan")
         wait_until(lambda: b"fuse" in stack.read_bytes() or b"request_wait" in stack.read_bytes(), 20, "the writer to wait")
-        return process
 
     def test_a_waiting_writer_is_interrupted_and_writes_nothing(self):
         process = self.writer()
@@ -273,6 +277,16 @@ class FullLog(MountTest):
         self.candidate.command("room")
         self.append(b"after\n")
         self.assertEqual(self.file.read_bytes(), b"before\nafter\n")
+
+    def test_a_close_that_waits_with_an_unfinished_line_is_interrupted_and_the_line_arrives_later(self):
+        script = "import os; f = os.open('0', os.O_WRONLY | os.O_APPEND); os.write(f, b'unfinished'); print(flush=True); os.close(f)"
+        process = subprocess.Popen([sys.executable, "-c", script], cwd=self.topic, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process.stdout.readline()
+        self.wait_for(process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LIMIT_S)
+        self.candidate.command("room")
+        wait_until(lambda: self.file.read_bytes() == b"before\nunfinished", 10, "the line")
 
     def test_waiting_writers_block_nobody_else(self):
         """More of them than the mount has threads, each on a file of its own."""

@@ -85,14 +85,14 @@ struct Fixture {
     fs.write(file, request, armed ? Interrupt{armed, arm} : Interrupt{}, written.reply());
     return written;
   }
-  Awaited<size_t> flush(OpenFile& file) {
+  Awaited<size_t> flush(OpenFile& file, Armed* armed = nullptr) {
     Awaited<size_t> done;
-    fs.flush(file, done.reply());
+    fs.flush(file, armed ? Interrupt{armed, arm} : Interrupt{}, done.reply());
     return done;
   }
-  Awaited<size_t> sync(OpenFile& file) {
+  Awaited<size_t> sync(OpenFile& file, Armed* armed = nullptr) {
     Awaited<size_t> done;
-    fs.sync(file, done.reply());
+    fs.sync(file, armed ? Interrupt{armed, arm} : Interrupt{}, done.reply());
     return done;
   }
   Awaited<Bytes> read(OpenFile& file, int64_t offset, size_t size = 1 << 20, Wait wait = Wait::yes,

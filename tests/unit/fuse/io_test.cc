@@ -176,6 +176,30 @@ TEST_CASE("an interrupted write writes nothing, and the line before it is kept")
   CHECK(f.content(p) == "kept line\n");
 }
 
+TEST_CASE("an interrupted close or fsync waits no longer, and the unfinished line is appended when there is room") {
+  Fixture f;
+  const Inode p = f.partition(f.topic());
+  OpenFile& file = f.appender(p);
+  f.write(file, "unfinished");
+  f.engine.set_full(true);
+  auto interrupt = [&](const Fixture::Armed& armed) {
+    REQUIRE(armed.number != 0);
+    f.fs.interrupt(armed.what, armed.number);
+    f.time.run_until_idle();
+  };
+  Fixture::Armed armed;
+  auto syncing = f.sync(file, &armed);
+  interrupt(armed);
+  CHECK(syncing.error() == EINTR);
+  armed = {};
+  auto closing = f.flush(file, &armed);
+  interrupt(armed);
+  CHECK(closing.error() == EINTR);
+  f.fs.release(&file);
+  f.engine.set_full(false);
+  CHECK(f.content(p) == "unfinished");
+}
+
 TEST_CASE("a full log tells O_NONBLOCK EAGAIN and, in time, everybody ENOSPC") {
   Fixture f;
   OpenFile& file = f.appender(f.partition(f.topic()));
