@@ -46,8 +46,11 @@ struct ListedObject {
 struct StoreCounters {
   uint64_t puts = 0, gets = 0, lists = 0, deletes = 0;  ///< requests sent, retries included
   uint64_t put_bytes = 0, get_bytes = 0;
-  uint64_t errors = 0, retries = 0;
+  uint64_t errors = 0, retries = 0;  ///< errors: see is_failure
 };
+
+/// That a key is not there, or is there already, is an answer.
+inline bool is_failure(const Error& error) { return error.code != Errc::kNotFound && error.code != Errc::kExists; }
 
 enum class Overwrite {
   allow,

@@ -104,7 +104,7 @@ struct MemoryObjectStore::State {
   void answer_error(Completion<T>& done, Error error) {
     {
       MutexLock lock(mutex);
-      counters.errors++;
+      if (is_failure(error)) counters.errors++;
     }
     done(tl::unexpected<Error>(std::move(error)));
   }

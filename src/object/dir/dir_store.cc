@@ -81,7 +81,7 @@ void DirStore::submit(Completion<T> done, Work work) {
   WorkerPool::Job job = [this, request = std::move(request)](Turn turn) {
     if (turn == Turn::closing) return request->done(fail(Errc::kClosed, url() + " is closing"));
     Result<T> outcome = request->work();
-    if (!outcome) counted_.errors++;
+    if (!outcome && is_failure(outcome.error())) counted_.errors++;
     request->done(std::move(outcome));
   };
   if (!workers_.submit(job))

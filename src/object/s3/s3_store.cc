@@ -51,7 +51,7 @@ std::string S3Store::doing(const char* verb, const std::string& key) const {
 
 template <class T>
 void S3Store::answer(Completion<T>& done, Result<T> outcome) {
-  if (!outcome) counted_.errors++;
+  if (!outcome && is_failure(outcome.error())) counted_.errors++;
   done(std::move(outcome));
 }
 

@@ -121,6 +121,7 @@ TEST_CASE_TEMPLATE_DEFINE("the tail of a small object is all of it, and of an em
 TEST_CASE_TEMPLATE_DEFINE("what is not there is not found, and removing it succeeds", F, store_missing) {
   F fixture;
   Waiting<F> s{fixture};
+  const uint64_t errors = fixture.store().counters().errors;
   CHECK(s.get("none/such", 0, 1).error().code == Errc::kNotFound);
   CHECK(s.get_tail("none/such", 10).error().code == Errc::kNotFound);
   CHECK(keys_of(s.list("none/")) == "");
@@ -129,6 +130,7 @@ TEST_CASE_TEMPLATE_DEFINE("what is not there is not found, and removing it succe
   CHECK(Waiting<F>::outcome(s.remove("none/now")) == "ok");
   CHECK(s.get("none/now", 0, 1).error().code == Errc::kNotFound);
   CHECK(keys_of(s.list("none/")) == "");
+  CHECK(fixture.store().counters().errors == errors);
 }
 
 TEST_CASE_TEMPLATE_DEFINE("a put that may not overwrite loses against an object that is there", F, store_refuses) {
@@ -141,7 +143,9 @@ TEST_CASE_TEMPLATE_DEFINE("a put that may not overwrite loses against an object 
     return;
   }
   REQUIRE(Waiting<F>::outcome(first) == "ok");
+  const uint64_t errors = fixture.store().counters().errors;
   CHECK(s.put("claim/1", "second", Overwrite::refuse).error().code == Errc::kExists);
+  CHECK(fixture.store().counters().errors == errors);
   CHECK(text_of(s.get_tail("claim/1", 100)) == "first");
   CHECK(Waiting<F>::outcome(s.put("claim/1", "third", Overwrite::allow)) == "ok");
   CHECK(text_of(s.get_tail("claim/1", 100)) == "third");
