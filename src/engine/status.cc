@@ -80,6 +80,8 @@ std::string LocalEngine::status_json() {
   w.put("torn_bytes", recovered_.torn_bytes);
   w.close();
   w.open("appends");
+  w.put("count", log.entries + log.extended);
+  w.put("per_commit", ratio(log.entries + log.extended, log.commits));
   w.put("waiting", appends.waiting);
   w.put("waiting_bytes", appends.waiting_bytes);
   w.put("waited", appends.waited);
@@ -151,6 +153,11 @@ std::string LocalEngine::status_json() {
   w.put("delete_last", collected.last_error);
   w.put("log", poison.message());
   w.put("segments", segments.last_error);
+  w.close();
+  w.open("formats");
+  w.put("log", uint64_t{wal::kFormatVersion});
+  w.put("object", uint64_t{kObjectVersion});
+  w.put("checkpoint", uint64_t{kCheckpointVersion});
   w.close();
   return w.finish();
 }
