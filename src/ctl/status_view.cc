@@ -39,9 +39,12 @@ std::string spaced(std::string_view key) {
   return label;
 }
 
-std::string label_of(std::string_view key) {
+/// Without the unit, which the value shows, unless another member of `object` has that name.
+std::string label_of(std::string_view key, const Value& object) {
   for (std::string_view unit : {"_bytes", "_ms", "_us"}) {
-    if (key.size() > unit.size() && key.ends_with(unit)) key.remove_suffix(unit.size());
+    if (key.size() <= unit.size() || !key.ends_with(unit)) continue;
+    std::string_view bare = key.substr(0, key.size() - unit.size());
+    if (!object.HasMember(Value(bare.data(), static_cast<rapidjson::SizeType>(bare.size())))) return spaced(bare);
   }
   return spaced(key);
 }
@@ -88,9 +91,9 @@ void add_members(const Value& object, const std::string& title, int depth, std::
         add_members(member.value, (title.empty() ? "" : title + " ") + spaced(key), depth + 1, groups);
       }
     } else if (member.value.IsArray()) {
-      groups[own].rows.push_back({label_of(key), array_of(key, member.value)});
+      groups[own].rows.push_back({label_of(key, object), array_of(key, member.value)});
     } else {
-      groups[own].rows.push_back({label_of(key), scalar_of(key, member.value)});
+      groups[own].rows.push_back({label_of(key, object), scalar_of(key, member.value)});
     }
   }
 }

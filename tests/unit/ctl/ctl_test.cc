@@ -60,6 +60,12 @@ TEST_CASE("the status shows every member, in groups, with units by the end of th
   CHECK_FALSE(contains(*text, "errors"));
 }
 
+TEST_CASE("a count and a size of the same name are told apart") {
+  auto text = render_status(R"({"objects":{"dead_bytes":2048,"dead":3,"stored_bytes":1}})");
+  REQUIRE(text);
+  CHECK(contains(*text, "  dead bytes  2.00 KiB\n  dead        3\n  stored      1 B\n"));
+}
+
 TEST_CASE("a status that is broken or hostile is refused or shown harmlessly") {
   CHECK(render_status("").error().code == Errc::kCorrupt);
   CHECK(render_status("[1]").error().code == Errc::kCorrupt);
