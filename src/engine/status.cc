@@ -45,6 +45,7 @@ std::string LocalEngine::status_json() {
   OffloadCounters offload = offloader_->counters();
   CollectorCounters collected = collector_->counters();
   StoreCounters store = parts_.store.counters();
+  FailedReads failed_reads = objects_->failed_reads();
   CacheCounters footers = objects_->footer_counters(), blocks = objects_->block_counters();
   Catalog::Counts catalog = catalog_.counts();
   StatusWriter w;
@@ -147,6 +148,8 @@ std::string LocalEngine::status_json() {
   w.close();
   w.open("errors");
   w.put("store", store.errors);
+  w.put("object_reads", failed_reads.count);
+  w.put("object_reads_last", failed_reads.last_error);
   w.put("offload_failures", offload.failures);
   w.put("offload_last", offload.last_error);
   w.put("delete_failures", collected.failures);

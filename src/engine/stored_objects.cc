@@ -5,18 +5,6 @@
 #include "base/check.h"
 
 namespace topicfs {
-namespace {
-
-/// Passes a read on if it came from the object that the catalog names, and not from another under its key.
-Completion<ObjectRead> checked(const StoredObject& object, Completion<ObjectRead> done) {
-  return [crc = object.footer_crc, key = object.key, done = std::move(done)](Result<ObjectRead> read) mutable {
-    if (read && read->footer->crc != crc)
-      return done(fail(Errc::kCorrupt, key + " is not the object that was put there: its footer differs"));
-    done(std::move(read));
-  };
-}
-
-}  // namespace
 
 StoredObjects::StoredObjects(ObjectStore& store, uint64_t footer_cache_bytes, uint64_t block_cache_bytes,
                              BlockMemory& memory)
@@ -118,18 +106,48 @@ size_t StoredObjects::count() const {
   return objects_.size();
 }
 
+/// Passes a read on if it came from the object that the catalog names, and not from another under its key. An object that
+/// lives and is not in the store is lost; one that has died meanwhile was deleted.
+Completion<ObjectRead> StoredObjects::checked(uint32_t index, const StoredObject& object, Completion<ObjectRead> done) {
+  return [this, index, crc = object.footer_crc, key = object.key, done = std::move(done)](Result<ObjectRead> read) mutable {
+    if (read && read->footer->crc != crc)
+      read = fail(Errc::kCorrupt, key + " is not the object that was put there: its footer differs");
+    if (!read && read.error().code == Errc::kNotFound && lives(index))
+      read = fail(Errc::kCorrupt, read.error().message() + ": the object is lost");
+    if (!read && read.error().code != Errc::kNotFound && read.error().code != Errc::kClosed) note_failed(read.error());
+    done(std::move(read));
+  };
+}
+
+bool StoredObjects::lives(uint32_t index) const {
+  MutexLock l(mutex_);
+  auto found = objects_.find(index);
+  return found != objects_.end() && found->second.extents > 0;
+}
+
+void StoredObjects::note_failed(const Error& error) {
+  MutexLock l(mutex_);
+  failed_.count++;
+  failed_.last_error = error.message();
+}
+
+FailedReads StoredObjects::failed_reads() const {
+  MutexLock l(mutex_);
+  return failed_;
+}
+
 void StoredObjects::read(const Extent& extent, PartitionId partition, TextPosition from, size_t max_bytes,
                          Completion<ObjectRead> done) {
   auto object = find(extent.object);
   if (!object) return done(fail(Errc::kNotFound, "the data was deleted while it was read"));
-  reader_.read(object->key, partition, from, max_bytes, checked(*object, std::move(done)));
+  reader_.read(object->key, partition, from, max_bytes, checked(extent.object, *object, std::move(done)));
 }
 
 void StoredObjects::read(const Extent& extent, PartitionId partition, Offset from, size_t max_bytes,
                          Completion<ObjectRead> done) {
   auto object = find(extent.object);
   if (!object) return done(fail(Errc::kNotFound, "the data was deleted while it was read"));
-  reader_.read(object->key, partition, from, max_bytes, checked(*object, std::move(done)));
+  reader_.read(object->key, partition, from, max_bytes, checked(extent.object, *object, std::move(done)));
 }
 
 }  // namespace topicfs

@@ -18,6 +18,11 @@
 
 namespace topicfs {
 
+struct FailedReads {
+  uint64_t count = 0;
+  std::string last_error;
+};
+
 /// Thread-safe. The store and the memory outlive it.
 class StoredObjects {
  public:
@@ -48,7 +53,8 @@ class StoredObjects {
   size_t count() const;
 
   /// Batches of the partition from `from` on, of about `max_bytes` of text or of stored bytes, out of the extent's
-  /// object. RangeReader's errors; kCorrupt too if the object is not the one that the catalog knows.
+  /// object. RangeReader's errors; kCorrupt too if the object is not the one that the catalog knows, or is lost; kNotFound
+  /// if it was deleted meanwhile.
   void read(const Extent& extent, PartitionId partition, TextPosition from, size_t max_bytes, Completion<ObjectRead> done);
   void read(const Extent& extent, PartitionId partition, Offset from, size_t max_bytes, Completion<ObjectRead> done);
   /// Of an object that is not in the table yet.
@@ -60,6 +66,8 @@ class StoredObjects {
   void close() { reader_.close(); }
   void find_footer(const std::string& key, Completion<FooterPtr> done) { footers_.find(key, std::move(done)); }
 
+  /// Reads of partitions that failed, of which whoever asked was told.
+  FailedReads failed_reads() const;
   CacheCounters footer_counters() const { return footers_.counters(); }
   CacheCounters block_counters() const { return reader_.counters(); }
 
@@ -69,6 +77,9 @@ class StoredObjects {
     uint32_t extents = 0;  ///< that refer to it
     bool has_lived = false;
   };
+  Completion<ObjectRead> checked(uint32_t index, const StoredObject& object, Completion<ObjectRead> done);
+  bool lives(uint32_t index) const;
+  void note_failed(const Error& error);
   void count_dead(const Entry& entry, int change) REQUIRES(mutex_) {
     dead_count_.fetch_add(static_cast<size_t>(change));
     if (entry.has_lived) died_count_.fetch_add(static_cast<size_t>(change));
@@ -79,6 +90,7 @@ class StoredObjects {
   std::set<std::string> keys_ GUARDED_BY(mutex_);
   uint32_t next_ GUARDED_BY(mutex_) = 0;
   EpochAndSequence newest_ GUARDED_BY(mutex_);
+  FailedReads failed_ GUARDED_BY(mutex_);
   std::atomic<size_t> dead_count_{0}, died_count_{0};
   FooterCache footers_;
   RangeReader reader_;

@@ -168,6 +168,36 @@ TEST_CASE("after a restart the offload goes on behind what the log says is in ob
   CHECK(f.read(f.partition("orders")) == expected);
 }
 
+TEST_CASE("an object that is lost is a corrupt store to its readers and in the status, and read again when it is back") {
+  EngineFixture f;
+  f.start();
+  f.make_partition("orders");
+  REQUIRE(f.append(f.partition("orders"), "a line\n"));
+  f.stop();
+  f.start();
+  auto code = [&] {
+    std::optional<Result<TextRead>> got;
+    f.engine->read_text(f.partition("orders"), TextPosition(0), 100, [&](Result<TextRead> r) { got = std::move(r); });
+    f.executor->run_until_idle();
+    REQUIRE(got);
+    return *got ? std::string("read") : std::string(name_of(got->error().code)) + " " + got->error().message();
+  };
+  auto stored = f.stored();
+  const std::string key = f.keys("objects/").front();
+  f.remove_object(key);
+  std::string said = code();
+  CHECK(said.starts_with(name_of(Errc::kCorrupt)));
+  CHECK(said.find(key) != std::string::npos);
+  CHECK(said.ends_with(": the object is lost"));
+  CHECK(f.status().find("\"object_reads\": 1,") != std::string::npos);
+  CHECK(f.status().find(": the object is lost\"") != std::string::npos);
+  {
+    MutexLock l(f.bucket->mutex);
+    f.bucket->objects = stored;
+  }
+  CHECK(code() == "read");
+}
+
 TEST_CASE("who reads old data from end to end finds room in the pool for all of it, block after block") {
   EngineFixture f;
   f.options.pool_bytes = 256 << 20;  // 32 MiB of it are the readers'
