@@ -66,6 +66,18 @@ def case_kcat_produces_with_every_codec_and_the_file_shows_it(place):
         check(kafka_clients.kcat_consume(place.broker, f"codec-{codec}", 0), values, f"consumed {codec}")
 
 
+def case_kcat_produces_with_every_kind_of_acknowledgement(place):
+    kafka_clients.need_kcat()
+    expected = []
+    for acks in ("0", "1", "all"):
+        values = lines(f"acks {acks}", 1000)
+        kafka_clients.kcat_produce(place.broker, "acks", 0, values, "none", "-X", f"acks={acks}")
+        expected += values
+        # Without an acknowledgement kcat ends before the broker has seen everything.
+        wait_until(lambda: kafka_clients.kcat_consume(place.broker, "acks", 0) == expected, 30, f"all with acks={acks}")
+    place.check_file("acks", 0, text_of(expected))
+
+
 def case_echo_appends_and_kcat_consumes(place):
     kafka_clients.need_kcat()
     place.need_mount()

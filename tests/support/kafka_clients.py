@@ -39,8 +39,8 @@ def need_kcat():
         missing("kcat")
 
 
-def kcat_produce(broker, topic, partition, values, codec):
-    run(["kcat", "-P", "-b", broker, "-t", topic, "-p", str(partition), "-z", codec],
+def kcat_produce(broker, topic, partition, values, codec, *options):
+    run(["kcat", "-P", "-b", broker, "-t", topic, "-p", str(partition), "-z", codec, *options],
         input="".join(v + "\n" for v in values).encode())
 
 

@@ -329,9 +329,19 @@ class Stopping(MountTest):
         self.assertFalse(is_mounted(self.root))
 
     def test_it_ends_when_somebody_unmounts_it(self):
-        command = ["umount"] if os.geteuid() == 0 else ["fusermount3", "-u"]
-        subprocess.run(command + [self.root], check=True, timeout=LIMIT_S)
+        for command in (["umount"], ["fusermount3", "-u"])[os.geteuid() != 0:]:
+            self.append(b"x\n")
+            subprocess.run(command + [self.root], check=True, timeout=LIMIT_S)
+            self.candidate.wait(30)
+            self.start_again()
+
+    def test_ctrl_c_stops_it_as_sigterm_does(self):
+        self.candidate.process.send_signal(signal.SIGINT)
         self.candidate.wait(30)
+
+    def start_again(self):
+        self.candidate.start()
+        self.topic.mkdir(exist_ok=True)  # what is in memory alone is gone
 
     def test_a_dead_mount_is_replaced(self):
         self.candidate.kill9(leave_mount=True)
