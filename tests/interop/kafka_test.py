@@ -14,6 +14,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import kafka_clients  # noqa: E402
@@ -103,6 +104,25 @@ def case_both_doors_write_one_log(place):
     expected = ["from kafka 1", "from the shell", "from kafka 2"]
     check(path.read_bytes(), text_of(expected), str(path))
     check(kafka_clients.kcat_consume(place.broker, "both", 0), expected, "consumed")
+
+
+def case_size_and_times_of_a_file_are_right_at_once(place):
+    kafka_clients.need_kcat()
+    place.need_mount()
+    (place.mount / "fresh").mkdir()
+    path, size = place.mount / "fresh" / "0", 0
+    wait_until(path.exists, 10, f"{path} to appear")
+    for i in range(10):
+        began = time.time_ns()
+        if i % 2:
+            with open(path, "ab", buffering=0) as f:
+                f.write(b"a line\n")
+        else:
+            kafka_clients.kcat_produce(place.broker, "fresh", 0, ["a line"], "none", "-X", "acks=all")
+        seen, size = os.stat(path), size + 7
+        check(seen.st_size, size, "the size")
+        check(began // 10**6 <= seen.st_mtime_ns // 10**6 <= time.time_ns() // 10**6, True, "the time, to a millisecond")
+        check(seen.st_ctime_ns >= seen.st_mtime_ns and seen.st_blocks > 0, True, "the other time, and the blocks")
 
 
 def case_a_tail_in_kafka_sees_what_the_shell_appends(place):

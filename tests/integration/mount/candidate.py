@@ -16,7 +16,7 @@ import unittest
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
-from daemon import Daemon, scratch  # noqa: E402
+from daemon import Daemon, free_address, scratch  # noqa: E402
 
 DEADLINE_S = 300
 SKIP = 77  # meson's exit status of a test that could not run
@@ -44,11 +44,12 @@ class Memfs(Daemon):
 
 
 @contextlib.contextmanager
-def mounted(extra=()):
-    """A mount that answers, stopped cleanly afterwards."""
+def mounted(extra=(), kafka=False):
+    """A mount that answers, stopped cleanly afterwards; the daemon's with a gateway if `kafka` says so."""
     with scratch("topicfs-mount-") as directory:
         if chosen.daemon:
-            candidate = Daemon(chosen.daemon, directory / "data", f"file:{directory}/store", extra=extra, deadline=DEADLINE_S)
+            candidate = Daemon(chosen.daemon, directory / "data", f"file:{directory}/store", extra=extra, deadline=DEADLINE_S,
+                               kafka_addr=free_address() if kafka else None)
         else:
             candidate = Memfs(chosen.memfs, directory / "data", "", extra=extra, deadline=DEADLINE_S)
         with candidate:
