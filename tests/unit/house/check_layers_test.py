@@ -77,9 +77,15 @@ class CheckLayers(unittest.TestCase):
         self.finds("src/fuse/x.cc", '#include "record/batch.h"\n', "fuse must not see record/batch.h")
 
     def test_clocks_sleeps_and_randomness_stay_in_base(self):
-        for line in ("auto t = std::chrono::system_clock::now();", "std::this_thread::sleep_for(1ms);",
-                     "int r = rand();", "std::random_device d;", "::usleep(3);", "::sleep(1);"):
+        for line in ("auto t = std::chrono::system_clock::now();", "auto t = std::chrono::steady_clock::now();",
+                     "::clock_gettime(CLOCK_MONOTONIC, &t);", "std::this_thread::sleep_for(1ms);", "int r = rand();",
+                     "std::random_device d;", "std::mt19937 r;", "::getrandom(p, n, 0);", "::usleep(3);", "::sleep(1);"):
             self.finds("src/engine/x.cc", "\n\n" + line + "\n", "src/engine/x.cc:3: ", "only in src/base")
+
+    def test_the_table_names_each_layer_once(self):
+        with open(TOOL, encoding="utf-8") as f:
+            keys = [line.split('"')[1] for line in f.read().split("SEES = {")[1].split("\n}")[0].splitlines() if '":' in line]
+        self.assertEqual(sorted(keys), sorted(check_layers.SEES))
 
     def test_heavy_headers_stay_out_of_headers(self):
         for name in ("spdlog/spdlog.h", "asio.hpp", "asio/ip/tcp.hpp", "rapidjson/document.h", "curl/curl.h",
