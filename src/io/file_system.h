@@ -53,7 +53,7 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode, SyncMethod method) = 0;
   /// Names in a directory, without "." and "..", in no order.
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
-  /// Succeeds if it exists already; parents are made too.
+  /// Succeeds if it exists already; parents are made too, all of them durably.
   virtual Result<void> make_directories(const std::string& path) = 0;
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   virtual Result<void> remove(const std::string& path) = 0;

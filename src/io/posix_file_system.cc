@@ -136,8 +136,8 @@ class PosixFileSystem final : public FileSystem {
   Result<void> make_directories(const std::string& path) override {
     for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
       std::string part = path.substr(0, slash);
-      if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
-        return fail_errno("cannot make the directory " + part, errno);
+      if (::mkdir(part.c_str(), 0700) == 0) TRY(sync_directory(part.substr(0, std::max<size_t>(part.rfind('/'), 1))));
+      else if (errno != EEXIST) return fail_errno("cannot make the directory " + part, errno);
       if (slash == std::string::npos) break;
     }
     struct stat s;

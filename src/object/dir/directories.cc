@@ -13,6 +13,13 @@ namespace {
 
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
+/// Only what stands in it can be opened: a directory on the way to another one need not be readable, as homes often are not.
+Result<UniqueFd> open_on_the_way(int parent, const std::string& name, const std::string& path) {
+  UniqueFd fd(::openat(parent, name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return fail_errno("open directory " + path, errno);
+  return fd;
+}
+
 /// Open `name` in `parent`; if it is missing, make it first and make the parent's entry durable.
 Result<UniqueFd> open_or_make(int parent, const std::string& name, const std::string& path, Missing missing) {
   int fd = ::openat(parent, name.c_str(), kDirectoryFlags);
@@ -20,7 +27,8 @@ Result<UniqueFd> open_or_make(int parent, const std::string& name, const std::st
     if (::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST)
       return fail_errno("make directory " + path, errno);
     // Also if another thread made it: ours must not count on a sync that has not happened.
-    if (::fsync(parent) != 0) return fail_errno("sync the directory above " + path, errno);
+    UniqueFd above(::openat(parent, ".", kDirectoryFlags));
+    if (!above || ::fsync(above.get()) != 0) return fail_errno("sync the directory above " + path, errno);
     fd = ::openat(parent, name.c_str(), kDirectoryFlags);
   }
   if (fd < 0) return fail_errno("open directory " + path, errno);
@@ -31,15 +39,18 @@ Result<UniqueFd> open_or_make(int parent, const std::string& name, const std::st
 
 Result<UniqueFd> make_and_open_directory(const std::string& path) {
   if (path.empty()) return fail(Errc::kInvalidArgument, "the directory has no name");
-  TRY_ASSIGN(UniqueFd at, open_or_make(AT_FDCWD, path[0] == '/' ? "/" : ".", path, Missing::fail));
+  TRY_ASSIGN(UniqueFd at, open_on_the_way(AT_FDCWD, path[0] == '/' ? "/" : ".", path));
   for (size_t from = 0; from < path.size();) {
     size_t to = std::min(path.find('/', from), path.size());
     if (to > from) {
-      TRY_ASSIGN(at, open_or_make(at.get(), path.substr(from, to - from), path.substr(0, to), Missing::make));
+      const std::string name = path.substr(from, to - from), so_far = path.substr(0, to);
+      auto next = open_on_the_way(at.get(), name, so_far);
+      if (!next && next.error().sys_errno == ENOENT) next = open_or_make(at.get(), name, so_far, Missing::make);
+      TRY_ASSIGN(at, std::move(next));
     }
     from = to + 1;
   }
-  return at;
+  return open_or_make(at.get(), ".", path, Missing::fail);
 }
 
 Result<UniqueFd> open_parent(int root, const std::string& root_path, const std::string& key, Missing missing) {

@@ -1,6 +1,8 @@
 #include "object/dir/dir_store.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -8,6 +10,7 @@
 #include <thread>
 
 #include "object/block_memory.h"
+#include "object/dir/directories.h"
 #include "support/manual_executor.h"
 #include "support/memory_object_store.h"
 #include "support/temporary_directory.h"
@@ -57,6 +60,25 @@ TEST_CASE_FIXTURE(DirFixture, "a second opener of a directory store is told who 
   CHECK(second.error().what.find("process " + std::to_string(::getpid()) + ";") != std::string::npos);
   opened.reset();
   CHECK(DirStore::open(root()));
+}
+
+TEST_CASE("a directory store may lie below a directory that can be passed but not listed") {
+  TemporaryDirectory scratch;
+  const std::string passed = scratch.path() + "/passed", home = passed + "/home";
+  fs::create_directories(home);
+  REQUIRE(::chmod(home.c_str(), 0777) == 0);
+  REQUIRE(::chmod(scratch.path().c_str(), 0755) == 0);
+  REQUIRE(::chmod(passed.c_str(), 0111) == 0);
+  const pid_t child = ::fork();  // root may list anything
+  if (child == 0) {
+    if (::geteuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) ::_exit(2);
+    if (::access(home.c_str(), W_OK) != 0) ::_exit(0);  // for what is above all tests
+    ::_exit(make_and_open_directory(home + "/a/store") ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  REQUIRE(::chmod(passed.c_str(), 0755) == 0);
 }
 
 TEST_CASE_FIXTURE(DirFixture, "objects stay when a directory store is closed, what was half written goes") {
