@@ -304,6 +304,7 @@ void AppendPath::push_ref(Append& append, const BatchRef& ref) {
 
 void AppendPath::finish_placing(Append& append) {
   Partition& p = *append.partition;
+  counters_.placed++;
   append.end = p.next_offset;
   append.value.text_end = p.next_text;
   log_.note_end(p.end_mark, p.id, p.next_offset);

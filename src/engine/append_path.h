@@ -33,6 +33,7 @@ struct AppendLimits {
 };
 
 struct AppendCounters {
+  uint64_t placed = 0;       ///< those that got a place in the log, the engine's own among them
   uint64_t waited = 0, timed_out = 0, cancelled = 0;
   uint64_t waiting = 0, waiting_bytes = 0;
 };

@@ -65,7 +65,7 @@ std::string LocalEngine::status_json() {
   w.put("closing_commits", log.closing_commits);
   w.put("entries", log.entries);
   w.put("entries_per_commit", ratio(log.entries, log.commits));
-  w.put("appenders_per_commit", ratio(log.waiters, log.commits));
+  w.put("appends_per_commit", ratio(appends.placed, log.commits));
   w.put("payload_bytes", log.payload_bytes);
   w.put("padding_bytes", log.padding_bytes);
   w.put("commit_mean_us", ratio(log.sync_ns, log.commits) / 1000);
@@ -81,8 +81,7 @@ std::string LocalEngine::status_json() {
   w.put("torn_bytes", recovered_.torn_bytes);
   w.close();
   w.open("appends");
-  w.put("count", log.entries + log.extended);
-  w.put("per_commit", ratio(log.entries + log.extended, log.commits));
+  w.put("placed", appends.placed);
   w.put("waiting", appends.waiting);
   w.put("waiting_bytes", appends.waiting_bytes);
   w.put("waited", appends.waited);

@@ -74,7 +74,6 @@ bool Log::extend(const Place& place, size_t old_body_bytes, size_t new_body_byte
   if (new_end - open_.start > kMaxCommitBytes) return false;
   uint32_t to = static_cast<uint32_t>(align_up(new_end + kCommitEntryBytes, kBlockBytes));
   if (!segments_.hold(*tail_, tail_byte_ - 1, to, durable_)) return false;
-  counters_.extended++;
   counters_.payload_bytes += new_end - old_end;
   tail_byte_ = static_cast<uint32_t>(new_end);
   return true;
@@ -303,7 +302,6 @@ void Log::done(Result<void> result) {
     last_took_ = free_since_ - write_began_;
     if (goes_on) {
       counters_.commits++;
-      counters_.waiters += commit.waiters.size();
       counters_.sync_ns += static_cast<uint64_t>(last_took_.count());
       if (commit.entries == 0) counters_.closing_commits++;
       durable_ = LogPosition::at(commit.segment->number, commit.end);

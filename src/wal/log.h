@@ -60,8 +60,7 @@ struct LogStart {
 };
 
 struct LogCounters {
-  uint64_t commits = 0, entries = 0, waiters = 0;
-  uint64_t extended = 0;             ///< appends that made the entry before them longer
+  uint64_t commits = 0, entries = 0;
   uint64_t payload_bytes = 0;        ///< entries, headers included
   uint64_t padding_bytes = 0;        ///< the rest of what was written
   uint64_t closing_commits = 0;      ///< empty ones

@@ -102,8 +102,9 @@ class Tools(unittest.TestCase):
             same = run("topicfsctl", "status", "--json", self.daemon.mountpoint)
         self.assertEqual(set(status["formats"]), {"log", "object", "checkpoint"})
         self.assertRegex(status["version"], r"^[0-9]+\.[0-9]+")
-        for group, names in {"log": ("durable_segment", "durable_byte", "offloaded_segment", "commits", "payload_bytes"),
-                             "appends": ("count", "per_commit"), "pool": ("size_bytes", "chunks", "log_chunks"),
+        for group, names in {"log": ("durable_segment", "durable_byte", "offloaded_segment", "commits", "appends_per_commit",
+                                     "payload_bytes"),
+                             "appends": ("placed",), "pool": ("size_bytes", "chunks", "log_chunks"),
                              "objects": ("count", "offloaded", "stored_bytes", "puts", "gets"),
                              "cache": ("footer_hits", "block_misses")}.items():
             for name in names:
@@ -111,7 +112,7 @@ class Tools(unittest.TestCase):
         self.assertGreaterEqual(status["objects"]["dead_bytes"], 0)
         self.assertEqual({name: value for name, value in status["errors"].items() if value}, {}, "nothing went wrong")
         self.assertEqual((shown.returncode, shown.stderr), (0, ""))
-        for words in ("\nlog\n", "\n  commits ", "\n  per commit ", "\npool\n", "\n  puts ", "\n  dead bytes ", "\nerrors\n"):
+        for words in ("\nlog\n", "\n  commits ", "\n  appends per commit ", "\npool\n", "\n  puts ", "\n  dead bytes ", "\nerrors\n"):
             self.assertIn(words, shown.stdout)
         self.assertEqual(set(json.loads(same.stdout)), set(status))
 
