@@ -19,6 +19,7 @@ struct EngineFixture {
   MemoryFileSystem files;
   std::shared_ptr<MemoryBucket> bucket = std::make_shared<MemoryBucket>();
   SeededRandom random{1};
+  MemoryObjectStore::Faults faults;  ///< of the store, from the start on
   // What a process has, and a crash takes away.
   std::unique_ptr<ManualExecutor> executor;
   std::unique_ptr<ManualLogDevice> device;
@@ -38,6 +39,7 @@ struct EngineFixture {
     executor = std::make_unique<ManualExecutor>();
     device = std::make_unique<ManualLogDevice>(*executor);
     store = std::make_unique<MemoryObjectStore>(*executor, *executor, bucket);
+    store->set_faults(faults);
     Result<void> outcome = fail(Errc::kTimedOut, "the engine did not open");
     LocalEngine::open(options, {files, *device, *store, *executor, *executor, random},
                       [&](Result<std::unique_ptr<LocalEngine>> r) {

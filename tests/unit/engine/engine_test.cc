@@ -433,3 +433,48 @@ TEST_CASE("a data directory that is older than what the bucket holds stops the s
     CHECK(f.read(f.partition("orders")) == "x\n");
   }
 }
+
+TEST_CASE("whichever request to the bucket fails, a recovery from it does not start, and the next one finds everything") {
+  EngineFixture f;
+  f.start();
+  PartitionId p = f.make_partition("orders", 2);
+  std::string expected[2];
+  for (int i = 0; i < 200; i++) {
+    std::string text = lines(i, i + 1, std::string(5'000, 'x'));
+    expected[i % 2] += text;
+    REQUIRE(f.append(f.partition("orders", static_cast<size_t>(i % 2)), text));
+  }
+  f.executor->advance(std::chrono::seconds(61));
+  REQUIRE(f.keys("objects/").size() > 2);
+  CHECK(p.v > 0);
+  f.power_cut();  // so that there are objects behind the newest checkpoint
+  const auto contents = f.stored();
+  auto lose_disk = [&] {
+    for (const auto& path : f.files.paths()) (void)f.files.remove(path);
+    MutexLock l(f.bucket->mutex);
+    f.bucket->objects = contents;
+  };
+  uint64_t requests = 0, failing = 0;
+  const auto fault = [&](const MemoryObjectStore::Request& r) {
+    requests++;
+    return MemoryObjectStore::Fate{{}, r.number == failing ? Error{Errc::kUnavailable, 0, "503"} : Error{},
+                                   MemoryObjectStore::Fate::Effect::none};
+  };
+  for (;; failing++) {
+    CAPTURE(failing);
+    lose_disk();
+    requests = 0;
+    f.faults = fault;
+    auto opened = f.open();
+    if (opened) break;
+    CHECK(opened.error().code == Errc::kUnavailable);
+    f.kill();
+    f.faults = {};
+    lose_disk();
+    f.start();
+    for (size_t i = 0; i < 2; i++) CHECK(f.read(f.partition("orders", i), 100'000) == expected[i]);
+    f.power_cut();
+  }
+  CHECK(failing >= requests);
+  CHECK(failing >= 10);  // identity, claims, checkpoints, objects, and of each newer object footer, catalog and data
+}
