@@ -131,7 +131,7 @@ TEST_CASE("the status counts appends, those that share an entry too, and names t
   f.make_partition("orders");
   f.settle();
   auto count = [&] {
-    std::string status = f.status(), key = "\"appends\": {\n    \"count\": ";
+    std::string status = f.status(), key = "\"appends\": {\n    \"placed\": ";
     size_t at = status.find(key);
     REQUIRE_MESSAGE(at != std::string::npos, status);
     return std::stoull(status.substr(at + key.size()));
