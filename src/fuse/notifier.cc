@@ -17,10 +17,13 @@ namespace {
 
 /// Gives the calling thread a table of descriptors of its own that has none of the mount. When the daemon is killed, the
 /// kernel ends the mount as the last table with /dev/fuse goes; a thread that waits for an answer of its own mount would
-/// keep its table, wait for ever, and so would everybody else who uses the mount.
+/// keep its table, wait for ever, and so would everybody else who uses the mount. Nor does it hold the input and output that
+/// the daemon may yet let go of.
 void let_go_of_the_mount() {
   if (::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE) != 0)
-    LOG_WARNING("a kill of this daemon may leave its mount hanging until umount -f: close_range: {}", std::strerror(errno));
+    return LOG_WARNING("a kill of this daemon may leave its mount hanging until umount -f: close_range: {}", std::strerror(errno));
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null >= 0) ::dup2(null, STDIN_FILENO), ::dup2(null, STDOUT_FILENO), ::close(null);
 }
 
 }  // namespace
