@@ -3,6 +3,10 @@
 // takes a completion, which is called exactly once, on the log's thread, an executor's, or the
 // caller's own before the verb returns; so hold no lock across a call that the completion takes.
 // Every function may be called from any thread.
+//
+// Ten verbs move and show data: append_batch, append_text, cancel, sync, delete_records, ends, read_text, fetch,
+// find_timestamp and leader_epochs. The others keep what must be durable in the same log: topics and their settings,
+// producer ids, and what consumer groups have committed.
 #pragma once
 
 #include <memory>
@@ -112,10 +116,10 @@ class Engine {
 
   // ---- the catalog. Look-ups answer from memory; changes are durable when they are answered.
 
-  virtual TopicPtr find_topic(std::string_view name) = 0;  ///< nullptr: none
+  virtual TopicPtr find_topic(std::string_view name) = 0;  ///< nullptr: none, as of the next two
   virtual TopicPtr find_topic(const Uuid& id) = 0;
   virtual TopicPtr find_topic(TopicNumber number) = 0;
-  virtual std::optional<PartitionPlace> find_partition(PartitionId id) = 0;
+  virtual std::optional<PartitionPlace> find_partition(PartitionId id) = 0;  ///< nullopt: none, or its topic is deleted
   virtual std::vector<TopicPtr> list_topics() = 0;  ///< sorted by name
 
   /// kInvalidArgument (name, count, a setting), kExists, kReadOnly.
@@ -130,6 +134,7 @@ class Engine {
   virtual void change_settings(const Uuid& topic,
                                std::map<std::string, std::optional<std::string>> changes,
                                Completion<TopicPtr> done) = 0;
+  /// chown(2) and chmod(2) of a topic or one partition; who may is the caller's to know. kNotFound, kReadOnly.
   virtual void change_ownership(const Uuid& topic, OwnershipChange change, Completion<TopicPtr> done) = 0;
   virtual void change_ownership(PartitionId partition, OwnershipChange change,
                                 Completion<TopicPtr> done) = 0;
@@ -176,11 +181,11 @@ class Engine {
   /// empty if `from` is the durable end. kOutOfRange below the log start or above the visible end.
   virtual void fetch(PartitionId partition, Offset from, size_t max_bytes, Completion<Fetched> done) = 0;
   /// The first record with a timestamp >= `timestamp` (milliseconds); kMaxTimestamp asks for the
-  /// first record that has the largest one.
+  /// first record that has the largest one. kNotFound, and the errors of reads.
   virtual void find_timestamp(PartitionId partition, int64_t timestamp,
                               Completion<TimestampedOffset> done) = 0;
   static constexpr int64_t kMaxTimestamp = -3;
-  /// The leader epochs in which the partition got its records, ascending; each lasts until the next begins.
+  /// The leader epochs in which the partition got its records, ascending; each lasts until the next begins. kNotFound.
   virtual void leader_epochs(PartitionId partition, Completion<std::vector<EpochStart>> done) = 0;
 
   // ---- consumer groups: kept by name; their coordinator is the gateway's. Changes are durable when answered.

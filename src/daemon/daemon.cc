@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "fuse/mountpoint.h"
 #include "object/open_store.h"
 
 namespace topicfs {
@@ -38,6 +39,8 @@ Daemon::~Daemon() { close(); }
 
 Result<std::unique_ptr<Daemon>> Daemon::start(const DaemonOptions& options) {
   std::unique_ptr<Daemon> daemon(new Daemon(options));
+  // Before the store is claimed and the log is read for nothing.
+  TRY(fuse::check_mountpoint(options.mountpoint));
   if (options.kafka.listen) TRY(check_can_listen(*options.kafka.listen));
   TRY(daemon->open_engine());
   if (options.kafka.listen) TRY(daemon->start_gateway());

@@ -80,6 +80,21 @@ Result<void> check_empty(const std::string& path) {
   return {};
 }
 
+/// A directory that nothing is mounted on, and that hides nothing.
+Result<void> check_free(const std::string& path) {
+  struct stat s {};
+  if (::stat(path.c_str(), &s) != 0) return fail_errno("mount point " + path, errno);
+  if (!S_ISDIR(s.st_mode)) return fail(Errc::kInvalidArgument, "mount point " + path + " is not a directory");
+  const std::string type = mounted_type(path);
+  if (type == kMountType)
+    return fail(Errc::kBusy,
+                "a topicfs is mounted at " + path + " and answers: stop it first (fusermount3 -u)");
+  if (!type.empty() && type != "autofs")
+    return fail(Errc::kBusy,
+                path + " is the mount point of a file system of type " + type + ": choose another directory");
+  return check_empty(path);
+}
+
 Result<void> run_fusermount(const std::string& path) {
   const char* arguments[] = {"fusermount3", "-u", "-z", "--", path.c_str(), nullptr};
   pid_t pid;
@@ -102,11 +117,17 @@ Result<void> unmount_lazily(const std::string& path) {
   return run_fusermount(path);
 }
 
+Result<void> check_mountpoint(const std::string& given) {
+  TRY_ASSIGN(const std::string path, absolute(given));
+  struct stat s {};
+  if (::stat(path.c_str(), &s) != 0 && errno == ENOTCONN && mounted_type(path) == kMountType) return {};
+  return check_free(path);
+}
+
 Result<std::string> prepare_mountpoint(const std::string& given) {
   TRY_ASSIGN(const std::string path, absolute(given));
   struct stat s {};
-  for (int stale = 0; ::stat(path.c_str(), &s) != 0; stale++) {
-    if (errno != ENOTCONN) return fail_errno("mount point " + path, errno);
+  for (int stale = 0; ::stat(path.c_str(), &s) != 0 && errno == ENOTCONN; stale++) {
     const std::string type = mounted_type(path);
     if (type != kMountType || stale == kMaxStaleMounts)
       return fail(Errc::kBusy, "mount point " + path + " has a dead mount of type " + type +
@@ -114,15 +135,7 @@ Result<std::string> prepare_mountpoint(const std::string& given) {
     LOG_WARNING("{} has a mount whose daemon is gone: unmounting it", path);
     TRY(unmount_lazily(path));
   }
-  if (!S_ISDIR(s.st_mode)) return fail(Errc::kInvalidArgument, "mount point " + path + " is not a directory");
-  const std::string type = mounted_type(path);
-  if (type == kMountType)
-    return fail(Errc::kBusy,
-                "a topicfs is mounted at " + path + " and answers: stop it first (fusermount3 -u)");
-  if (!type.empty() && type != "autofs")
-    return fail(Errc::kBusy,
-                path + " is the mount point of a file system of type " + type + ": choose another directory");
-  TRY(check_empty(path));
+  TRY(check_free(path));
   return path;
 }
 

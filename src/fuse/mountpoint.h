@@ -10,6 +10,10 @@ namespace topicfs::fuse {
 /// What the kernel calls our mounts (/proc/self/mountinfo).
 inline constexpr const char* kMountType = "fuse.topicfs";
 
+/// As prepare_mountpoint, but changes nothing: a dead mount of ours keeps others from writing into what it hides until it
+/// is replaced.
+Result<void> check_mountpoint(const std::string& path);
+
 /// Checks that `path` is an empty directory, free to be mounted over, and answers its absolute path.
 /// A mount that a killed topicfs has left there (ENOTCONN) is unmounted first. kNotFound,
 /// kInvalidArgument (no directory), kNotEmpty, kBusy (something lives there), kIo.

@@ -81,6 +81,7 @@ class Program(unittest.TestCase):
         done = self.run_it(f"--data-dir={self.data}", self.mountpoint)
         self.assertEqual(done.returncode, 1)
         self.assertIn("not empty", done.stderr)
+        self.assertFalse(self.data.exists())
 
     # --- settings
 
