@@ -32,6 +32,8 @@ struct AppendPath::Append {
   Error error;
 
   bool is_batch() const { return !batch.empty(); }
+  /// The records of a text. One of the engine's own stays one, however long: who reads it back decodes it as a whole.
+  LineSplitter lines() const { return {pieces, control ? kMaxValueBytes : kMaxTextAppendBytes}; }
   bool is_large() const { return (is_batch() ? batch.size() : text_bytes) > kCopyUnderLock; }
 };
 

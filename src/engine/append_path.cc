@@ -63,7 +63,7 @@ RequestId AppendPath::append_text(Partition& partition, std::span<const ByteSpan
     return append.done(Appended{ends.visible_end, ends.log_start, ends.text_end, WallMilliseconds(-1)}), 0;
   }
   if (append.is_large()) {
-    LineSplitter lines = lines_of(pieces);
+    LineSplitter lines = append.lines();
     for (LinesPlan p; (p = plan_records(lines, 0, 0, kMaxFileBatchBytes, Least::one)).record_count > 0;)
       append.plan.push_back(p);
   }
@@ -107,7 +107,7 @@ void AppendPath::append_control(Partition& control, std::string_view json, Compl
   append.pieces = pieces;
   append.text_bytes = json.size() + 1;
   if (append.is_large()) {
-    LineSplitter lines = lines_of(append.pieces);
+    LineSplitter lines = append.lines();
     append.plan.push_back(plan_records(lines, 0, 0, kNoLimit));
   }
   start(append);
@@ -191,7 +191,7 @@ static wal::Reserve reserve_of(bool control) { return control ? wal::Reserve::us
 
 AppendPath::Outcome AppendPath::place_small_text(Append& append) {
   if (grow_open_batch(append)) return Outcome::placed;
-  LineSplitter lines = lines_of(append.pieces), again = lines;
+  LineSplitter lines = append.lines(), again = lines;
   LinesPlan plan = plan_records(lines, 0, 0, kNoLimit);
   wal::Place place;
   switch (log_.reserve(kBatchHeaderBytes + plan.records_bytes, place, reserve_of(append.control))) {
@@ -217,7 +217,7 @@ bool AppendPath::grow_open_batch(Append& append) {
   if (open_->partition != &p || ref.bytes + append.text_bytes > kMaxFileBatchBytes) return false;
   int64_t timestamp_delta = append.now.count() - open_->base_timestamp;
   int32_t first = static_cast<int32_t>(ref.records);
-  LineSplitter lines = lines_of(append.pieces), again = lines;
+  LineSplitter lines = append.lines(), again = lines;
   LinesPlan plan = plan_records(lines, timestamp_delta, first, kNoLimit);
   if (!log_.extend(open_->place, ref.bytes, ref.bytes + plan.records_bytes)) return false;
   uint32_t behind = body_at(ref) + ref.bytes;
@@ -326,7 +326,7 @@ void AppendPath::finish_open_entry() {
 
 void AppendPath::fill(Append& append) {
   if (append.parts.empty()) return;
-  LineSplitter lines = lines_of(append.pieces);
+  LineSplitter lines = append.lines();
   for (size_t i = 0; i < append.parts.size(); i++) {
     const Part& part = append.parts[i];
     if (append.is_batch()) {

@@ -7,8 +7,6 @@
 
 namespace topicfs {
 
-/// The text of one append, cut into the lines that become its records.
-inline LineSplitter lines_of(std::span<const ByteSpan> text) { return {text, kMaxTextAppendBytes}; }
 /// Writes the lines of `plan` at byte `at`; returns the byte behind them.
 uint32_t put_records(const wal::SegmentBytes& bytes, uint32_t at, LineSplitter& lines, const LinesPlan& plan,
                      int64_t timestamp_delta, int32_t first_offset_delta);

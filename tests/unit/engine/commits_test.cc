@@ -53,6 +53,62 @@ TEST_CASE("what nobody waits for is on the disk after wal_sync_interval, with wh
   }
 }
 
+TEST_CASE("a larger wal_sync_interval puts more of what nobody waits for into a commit, 0 puts each append into its own") {
+  constexpr milliseconds kIntervals[] = {milliseconds(0), milliseconds(2), milliseconds(20), milliseconds(200)};
+  constexpr uint64_t kAppends = 400;
+  uint64_t commits[std::size(kIntervals)];
+  double appends_per_commit[std::size(kIntervals)];
+  for (size_t i = 0; i < std::size(kIntervals); i++) {
+    CommitFixture f;
+    f.options.wal_sync_interval = kIntervals[i];
+    f.start();
+    PartitionId p = f.make_partition("orders");
+    const uint64_t before = f.count("log", "commits") - f.count("log", "closing_commits");
+    for (uint64_t n = 0; n < kAppends; n++) {
+      f.append_buffered(p, "a line\n");
+      f.executor->advance(std::chrono::microseconds(500));
+    }
+    f.executor->advance(2 * kIntervals[i]);
+    commits[i] = f.count("log", "commits") - f.count("log", "closing_commits") - before;
+    appends_per_commit[i] = f.ratio("log", "appends_per_commit");
+    f.power_cut();
+    f.start();
+    CHECK(f.read(f.partition("orders")).size() == kAppends * 7);
+  }
+  CHECK(commits[0] == kAppends);
+  for (size_t i = 1; i < std::size(kIntervals); i++) {
+    CHECK(commits[i] <= commits[i - 1] / 4);
+    CHECK(appends_per_commit[i] > appends_per_commit[i - 1]);
+  }
+}
+
+TEST_CASE("with a large wal_sync_interval those who come back one by one share a commit; who is alone waits with none") {
+  auto commits_of_a_second_round = [](milliseconds interval) {
+    CommitFixture f;
+    f.options.wal_sync_interval = interval;
+    f.start();
+    PartitionId p = f.make_partition("orders");
+    for (int i = 0; i < 3; i++) REQUIRE(f.append(p, "alone\n"));  // while time stands still
+    int answered = 0;
+    uint64_t before = 0;
+    for (int n = 0; n < 2 * 100; n++) {
+      const std::string text = std::to_string(n) + "\n";
+      ByteSpan piece = as_byte_span(text);
+      f.engine->append_text(p, {&piece, 1}, LastLine::complete, {}, [&](Result<Appended> r) { answered += r ? 1 : 0; });
+      if (n < 99) continue;  // the first round comes at once
+      f.executor->advance(std::chrono::microseconds(10));
+      if (n == 99) before = f.device->writes();
+    }
+    f.settle();
+    CHECK(answered == 2 * 100);
+    const uint64_t commits = f.device->writes() - before;
+    CHECK(f.append(p, "alone again, long after the others\n"));  // while time stands still
+    return commits;
+  };
+  CHECK(commits_of_a_second_round(milliseconds(0)) >= 100);
+  CHECK(commits_of_a_second_round(milliseconds(200)) <= 3);  // and an empty one
+}
+
 TEST_CASE("the status counts appends, commits, payload and padding") {
   CommitFixture f;
   f.start();

@@ -183,6 +183,55 @@ TEST_CASE("a full log comes up with the smallest pool, reads from its segments, 
   CHECK(f.read(f.partition("orders"), 100'000).ends_with("goes on\n"));
 }
 
+TEST_CASE("an engine with 1,000 or 100,000 partitions comes up from its log, its checkpoint and its bucket with a small pool") {
+  for (int32_t partitions : {1000, kMaxPartitionsPerTopic}) {
+    CAPTURE(partitions);
+    Limits f;
+    f.options.wal_segment_bytes = 16 << 20;
+    f.options.wal_max_bytes = 256 << 20;
+    f.options.object_bytes = 64 << 20;
+    f.options.pool_bytes = 64 << 20;
+    f.start();
+    f.make_partition("orders", partitions);
+    const TopicPtr made = f.engine->find_topic("orders");
+    int answered = 0;
+    for (const PartitionInfo& p : made->partitions) {
+      const std::string text = std::to_string(p.id.v) + "\n";
+      ByteSpan piece = as_byte_span(text);
+      f.engine->append_text(p.id, {&piece, 1}, LastLine::complete, {Ack::buffered, Wait::yes},
+                            [&](Result<Appended> r) { answered += r ? 1 : 0; });
+      if (p.id.v % 1000 == 0) f.executor->run_until_idle();
+    }
+    f.settle();
+    REQUIRE(answered == partitions);
+    auto check = [&] {
+      const TopicPtr topic = f.engine->find_topic("orders");
+      REQUIRE(topic);
+      REQUIRE(topic->partitions.size() == static_cast<size_t>(partitions));
+      int32_t wrong = 0;
+      for (const PartitionInfo& p : topic->partitions) {
+        auto ends = f.engine->ends(p.id);
+        wrong += !ends || ends->durable_end != Offset(1);
+      }
+      CHECK(wrong == 0);
+      for (size_t i = 0; i < topic->partitions.size(); i += topic->partitions.size() / 100)
+        CHECK(f.read(topic->partitions[i].id) == std::to_string(topic->partitions[i].id.v) + "\n");
+    };
+    f.power_cut();
+    f.options.pool_bytes = 4 << 20;
+    f.start();
+    check();
+    f.stop();
+    CHECK_FALSE(f.keys("objects/").empty());
+    f.start();
+    check();
+    f.stop();
+    f.files.wipe();
+    f.start();
+    check();
+  }
+}
+
 TEST_CASE("an append says how long it waited for room") {
   Limits f;
   f.options.wal_max_bytes = 8 << 20;
