@@ -93,11 +93,15 @@ void Connection::read() {
 
 void Connection::pump() {
   if (closed_) return;
-  if (outbox_.dead()) return close("it does not take what it is sent");
-  if (send_topics()) send_merged_durable();
-  send_waiting_bytes();
-  refuse_waiting_bytes();
-  outbox_.flush();
+  for (bool sent_all = false; !sent_all;) {
+    if (outbox_.dead()) return close("it does not take what it is sent");
+    sent_all = send_topics();
+    if (sent_all) send_merged_durable();
+    send_waiting_bytes();
+    refuse_waiting_bytes();
+    outbox_.flush();
+    if (outbox_.blocked()) return;  // else nobody would wake the loop for the rest
+  }
 }
 
 void Connection::close(std::string_view why) {

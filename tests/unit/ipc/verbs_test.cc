@@ -39,6 +39,18 @@ TEST_CASE("the catalog is changed through the client and mirrored in it") {
   CHECK(door.client->ends(topic->partitions[0].id).error().code == Errc::kNotFound);
 }
 
+TEST_CASE("the largest topic is answered and mirrored, however fast the gateway takes it") {
+  Door door;
+  door.connect();
+  for (int n = 0; n < 10; n++) {
+    auto topic = door.create("large-" + std::to_string(n), kMaxPartitionsPerTopic / 2);
+    CHECK(topic->partitions.size() == kMaxPartitionsPerTopic / 2);
+    CHECK(door.client->find_topic(topic->id) == topic);
+    REQUIRE(await<void>([&](auto d) { door.client->delete_topic(topic->id, OnlyEmpty::yes, std::move(d)); }));
+  }
+  CHECK(door.create("largest", kMaxPartitionsPerTopic)->partitions.size() == kMaxPartitionsPerTopic);
+}
+
 TEST_CASE("errors come back as they are") {
   Door door;
   door.connect();
