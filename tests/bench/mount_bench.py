@@ -93,6 +93,7 @@ def bursts(name, targets, size):
         places.append(own)
     rounds = []
     for _ in range(BURST_ROUNDS):
+        os.sync()  # what the plain directory has left in the page cache
         time.sleep(BURST_PAUSE)
         rounds.append(bench("append", "--files", 1, "--threads", 1, "--size", size, "--seconds", BURST_SECONDS,
                             "--rounds", 1, "--durability", "none", *places))
