@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -101,6 +102,11 @@ class Tools(unittest.TestCase):
             shown = run("topicfsctl", "status", self.daemon.mountpoint)
             same = run("topicfsctl", "status", "--json", self.daemon.mountpoint)
         self.assertEqual(set(status["formats"]), {"log", "object", "checkpoint"})
+        with open(HERE.parents[1] / "man" / "topicfsctl.1", encoding="utf-8") as page:
+            named = set(re.findall(r"[a-z_]+", page.read().split(".Ss The members of the status")[1].split("\n.Ss ")[0]))
+        members = {name for name, value in status.items() if not isinstance(value, dict)}
+        members |= {name for group in status.values() if isinstance(group, dict) for name in group}
+        self.assertEqual(sorted(members - named), [], "topicfsctl(1) does not say what they are")
         self.assertRegex(status["version"], r"^[0-9]+\.[0-9]+")
         for group, names in {"log": ("durable_segment", "durable_byte", "offloaded_segment", "commits", "appends_per_commit",
                                      "payload_bytes"),

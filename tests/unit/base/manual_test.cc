@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 
+#include "base/setting_values.h"
 #include "base/settings.h"
 
 using namespace topicfs;
@@ -29,6 +30,18 @@ std::map<std::string, std::string> flags_in(const std::string& page) {
   return paragraphs;
 }
 
+/// "from 1MiB to 256MiB"; empty where any value of the type is allowed.
+std::string range_of(const Setting& setting) {
+  auto written = [&](int64_t value) {
+    switch (setting.type) {
+      case SettingType::bytes: return format_bytes(static_cast<uint64_t>(value));
+      case SettingType::duration: return format_duration(std::chrono::microseconds(value));
+      default: return std::to_string(value);
+    }
+  };
+  return setting.most == 0 ? "" : "from " + written(setting.least) + " to " + written(setting.most);
+}
+
 void check_page(const std::string& page, Program program) {
   auto flags = flags_in(page);
   for (const Setting& setting : all_settings()) {
@@ -38,6 +51,7 @@ void check_page(const std::string& page, Program program) {
     CHECK((flags.count(name) == 1) == setting.belongs_to(program));
     if (setting.belongs_to(program)) {
       CHECK(flags[name].find(setting.default_value) != std::string::npos);
+      CHECK_MESSAGE(flags[name].find(range_of(setting)) != std::string::npos, range_of(setting));
     }
     flags.erase(name);
   }
@@ -48,10 +62,10 @@ void check_page(const std::string& page, Program program) {
 
 }  // namespace
 
-TEST_CASE("topicfs(8) describes every setting of the daemon with its default, and no other") {
+TEST_CASE("topicfs(8) describes every setting of the daemon with its default and its range, and no other") {
   check_page("topicfs.8", Program::daemon);
 }
 
-TEST_CASE("topicfs-kafka(8) describes every setting of the gateway with its default, and no other") {
+TEST_CASE("topicfs-kafka(8) describes every setting of the gateway with its default and its range, and no other") {
   check_page("topicfs-kafka.8", Program::gateway);
 }
