@@ -10,6 +10,7 @@ only the store has. Each row says what was measured and how it compares with the
 import argparse
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -79,6 +80,7 @@ def appends(options, top):
             rows = bench("append", "--files", files, "--threads", threads, "--size", size, "--seconds", options.seconds,
                          "--rounds", options.rounds, "--durability", durability, *places)
             show(name, targets, rows, per_operation=size < 64 << 10)
+            shutil.rmtree(places[1])
         for name, size in BURSTS.items():
             bursts(name, targets, size)
 
@@ -97,6 +99,7 @@ def bursts(name, targets, size):
         time.sleep(BURST_PAUSE)
         rounds.append(bench("append", "--files", 1, "--threads", 1, "--size", size, "--seconds", BURST_SECONDS,
                             "--rounds", 1, "--durability", "none", *places))
+        shutil.rmtree(places[1])
     middle = [sorted(rows, key=lambda row: row[2])[BURST_ROUNDS // 2] for rows in zip(*rounds)]
     show(name, targets, middle, per_operation=False)
 
