@@ -49,7 +49,8 @@ bool TextAhead::take(TextPosition from, size_t size, TextPosition end, Bytes& te
     text.pin = std::move(pins);
   }
   if (sequential) {
-    window_ = std::clamp(2 * window_, std::min(asked_bytes, kMaxAheadBytes), kMaxAheadBytes);
+    const size_t most = std::clamp(2 * asked_bytes, kUsualAheadBytes, kMaxAheadBytes);
+    window_ = std::clamp(2 * window_, std::min(asked_bytes, most), most);
     start(end);
   }
   count();

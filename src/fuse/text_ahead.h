@@ -19,7 +19,9 @@
 
 namespace topicfs::fuse {
 
-inline constexpr size_t kFirstAheadBytes = 128 << 10, kMaxAheadBytes = 1 << 20;  ///< it doubles in between
+/// A piece is at first as long as the first of these and then doubles, up to two reads, or the second for small ones: what
+/// takes longer to make ready keeps the reader from the processor that it has just left. The third is the most.
+inline constexpr size_t kFirstAheadBytes = 128 << 10, kUsualAheadBytes = 256 << 10, kMaxAheadBytes = 1 << 20;
 inline constexpr size_t kLeastAheadBytes = 64 << 10;    ///< a reader close to the end has it at once
 inline constexpr int kMaxAhead = 8;                     ///< pieces of up to kMaxAheadBytes, of all open files together
 inline constexpr MonotonicTime kKeepAhead = std::chrono::seconds(1);
