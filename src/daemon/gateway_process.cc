@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "base/standard_streams.h"
 #include "base/unique_fd.h"
 
 namespace topicfs {
@@ -98,7 +99,7 @@ Result<pid_t> GatewayProcess::spawn() {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   // It reads and prints nothing, and what the daemon gives up in the background it must not hold.
-  if (int null = ::open("/dev/null", O_RDWR | O_CLOEXEC); null >= 0) ::dup2(null, 0), ::dup2(null, 1);
+  give_up_input_and_output();
   ::execvp(program_.c_str(), argv.data());
   static constexpr char kMessage[] = "topicfs: cannot run topicfs-kafka: is it installed beside topicfs?\n";
   (void)!::write(2, kMessage, sizeof kMessage - 1);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "base/standard_streams.h"
 #include "daemon/daemon.h"
 
 namespace topicfs {
@@ -40,8 +41,7 @@ void tell_parent(int pipe) {
   (void)!::write(pipe, &outcome, 1);
   ::close(pipe);
   // Messages go on to where they went; input and output are the terminal's no longer.
-  int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null >= 0) ::dup2(null, 0), ::dup2(null, 1), ::close(null);
+  give_up_input_and_output();
 }
 
 int run(int argc, char** argv) {

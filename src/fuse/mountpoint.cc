@@ -80,6 +80,12 @@ Result<void> check_empty(const std::string& path) {
   return {};
 }
 
+/// Whether what is mounted there has lost its daemon.
+bool is_dead(const std::string& path) {
+  struct stat s {};
+  return ::stat(path.c_str(), &s) != 0 && errno == ENOTCONN;
+}
+
 /// A directory that nothing is mounted on, and that hides nothing.
 Result<void> check_free(const std::string& path) {
   struct stat s {};
@@ -119,15 +125,13 @@ Result<void> unmount_lazily(const std::string& path) {
 
 Result<void> check_mountpoint(const std::string& given) {
   TRY_ASSIGN(const std::string path, absolute(given));
-  struct stat s {};
-  if (::stat(path.c_str(), &s) != 0 && errno == ENOTCONN && mounted_type(path) == kMountType) return {};
+  if (is_dead(path) && mounted_type(path) == kMountType) return {};
   return check_free(path);
 }
 
 Result<std::string> prepare_mountpoint(const std::string& given) {
   TRY_ASSIGN(const std::string path, absolute(given));
-  struct stat s {};
-  for (int stale = 0; ::stat(path.c_str(), &s) != 0 && errno == ENOTCONN; stale++) {
+  for (int stale = 0; is_dead(path); stale++) {
     const std::string type = mounted_type(path);
     if (type != kMountType || stale == kMaxStaleMounts)
       return fail(Errc::kBusy, "mount point " + path + " has a dead mount of type " + type +

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/standard_streams.h"
 
 namespace topicfs::fuse {
 namespace {
@@ -22,8 +23,7 @@ namespace {
 void let_go_of_the_mount() {
   if (::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE) != 0)
     return LOG_WARNING("a kill of this daemon may leave its mount hanging until umount -f: close_range: {}", std::strerror(errno));
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null >= 0) ::dup2(null, STDIN_FILENO), ::dup2(null, STDOUT_FILENO), ::close(null);
+  give_up_input_and_output();
 }
 
 }  // namespace

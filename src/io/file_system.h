@@ -77,7 +77,7 @@ class LogWrite {
   };
   virtual Where prepare(std::vector<ByteSpan>& pieces) = 0;
   /// Whether somebody waits for it to be durable. Asked before prepare, on the device's thread.
-  virtual bool is_awaited() const { return true; }
+  virtual bool is_awaited() = 0;
   /// Durable, or failed. Runs on the device's thread; may submit the next write.
   virtual void done(Result<void> result) = 0;
 };

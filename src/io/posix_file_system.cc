@@ -18,11 +18,6 @@ namespace {
 
 constexpr size_t kMaxPieces = 1024;  // IOV_MAX
 
-std::string parent_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
-}
-
 class PosixFile final : public File {
  public:
   PosixFile(UniqueFd fd, std::string path, SyncMethod method)
@@ -139,11 +134,13 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<void> make_directories(const std::string& path) override {
+    std::string parent = path.starts_with('/') ? "/" : ".";
     for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
       std::string part = path.substr(0, slash);
-      if (::mkdir(part.c_str(), 0700) == 0) TRY(sync_directory(parent_of(part)));
+      if (::mkdir(part.c_str(), 0700) == 0) TRY(sync_directory(parent));
       else if (errno != EEXIST) return fail_errno("cannot make the directory " + part, errno);
       if (slash == std::string::npos) break;
+      parent = std::move(part);
     }
     struct stat s;
     if (::stat(path.c_str(), &s) != 0) return fail_errno("cannot stat " + path, errno);

@@ -47,8 +47,9 @@ std::vector<SyncProbe> measure(FileSystem& fs, const std::string& path, ByteSpan
   std::vector<SyncProbe> measured;
   for (Candidate& c : candidates) {
     if (!c.file) continue;
-    std::nth_element(c.took.begin(), c.took.begin() + kProbeWrites / 8, c.took.end());
-    measured.push_back({c.method, c.took[kProbeWrites / 8]});
+    const auto lowest_eighth = c.took.begin() + kProbeWrites / 8;
+    std::nth_element(c.took.begin(), lowest_eighth, c.took.end());
+    measured.push_back({c.method, *lowest_eighth});
   }
   return measured;
 }

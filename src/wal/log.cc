@@ -197,14 +197,8 @@ void Log::maybe_start() {
   in_flight_ = std::move(closed_.front());
   closed_.pop_front();
   busy_ = true;
-  awaited_ = is_somebody_waiting();
   written_durable_ = durable_;
   device_.submit(*this);
-}
-
-bool Log::is_somebody_waiting() {
-  auto awaited = [](const Commit& c) { return !c.waiters.empty(); };
-  return awaited(in_flight_) || (has_open_ && awaited(open_)) || std::any_of(closed_.begin(), closed_.end(), awaited);
 }
 
 void Log::arm_timer(MonotonicTime when) {
@@ -222,6 +216,13 @@ void Log::on_timer() {
   // As long as appends come it goes on by itself: to set it costs them the waking of another thread.
   const MonotonicTime now = clock_.now();
   if (!timer_ && now - last_activity_ < options_.sync_interval) arm_timer(now + options_.sync_interval);
+}
+
+/// The commit in flight, or one behind it.
+bool Log::is_awaited() {
+  MutexLock l(mutex_);
+  auto awaited = [](const Commit& c) { return !c.waiters.empty(); };
+  return awaited(in_flight_) || (has_open_ && awaited(open_)) || std::any_of(closed_.begin(), closed_.end(), awaited);
 }
 
 LogWrite::Where Log::prepare(std::vector<ByteSpan>& pieces) {

@@ -146,7 +146,7 @@ class Log final : private LogWrite {
   };
 
   Where prepare(std::vector<ByteSpan>& pieces) override;
-  bool is_awaited() const override { return awaited_; }
+  bool is_awaited() override;
   void done(Result<void> result) override;
   void finish(Commit& commit);
   struct News;
@@ -158,7 +158,6 @@ class Log final : private LogWrite {
   bool next_segment(Reserve reserve) REQUIRES(mutex_);
   MonotonicTime start_time() REQUIRES(mutex_);
   void maybe_start() REQUIRES(mutex_);
-  bool is_somebody_waiting() REQUIRES(mutex_);
   void arm_timer(MonotonicTime when) REQUIRES(mutex_);
   void on_timer();
   void arm_idle_close() REQUIRES(mutex_);
@@ -196,7 +195,6 @@ class Log final : private LogWrite {
   uint32_t previous_checksum_;  // of the device's thread
   uint64_t last_sequence_;      // of the entries that were written; likewise
   LogPosition written_durable_ GUARDED_BY(mutex_);
-  bool awaited_ = false;  // the one in flight, or one behind it; its own until it is done
   MonotonicTime write_began_{0};
 };
 

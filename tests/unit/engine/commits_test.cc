@@ -133,3 +133,15 @@ TEST_CASE("the status counts appends, commits, payload and padding") {
   CHECK(f.ratio("log", "appends_per_commit") ==
         doctest::Approx(static_cast<double>(appends + 110) / static_cast<double>(commits + 12)));
 }
+
+TEST_CASE("the status counts appends, those that share an entry too, and names the formats that are written") {
+  CommitFixture f;
+  f.start();
+  f.make_partition("orders");
+  f.settle();
+  const uint64_t before = f.count("appends", "placed");
+  for (int i = 0; i < 100; i++) REQUIRE(f.append(f.partition("orders"), "a line\n", Ack::buffered));
+  CHECK(f.count("appends", "placed") == before + 100);
+  CHECK(f.status().find("\"store\": 0") != std::string::npos);  // what a new store lacks is no error
+  CHECK(f.status().find("\"formats\": {\n    \"log\": 1,\n    \"object\": 1,\n    \"checkpoint\": 3\n  }") != std::string::npos);
+}

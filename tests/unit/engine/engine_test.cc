@@ -125,24 +125,6 @@ TEST_CASE("data that was offloaded reads back from the objects, and the log's se
   }
 }
 
-TEST_CASE("the status counts appends, those that share an entry too, and names the formats that are written") {
-  EngineFixture f;
-  f.start();
-  f.make_partition("orders");
-  f.settle();
-  auto count = [&] {
-    std::string status = f.status(), key = "\"appends\": {\n    \"placed\": ";
-    size_t at = status.find(key);
-    REQUIRE_MESSAGE(at != std::string::npos, status);
-    return std::stoull(status.substr(at + key.size()));
-  };
-  uint64_t before = count();
-  for (int i = 0; i < 100; i++) REQUIRE(f.append(f.partition("orders"), "a line\n", Ack::buffered));
-  CHECK(count() == before + 100);
-  CHECK(f.status().find("\"store\": 0") != std::string::npos);  // what a new store lacks is no error
-  CHECK(f.status().find("\"formats\": {\n    \"log\": 1,\n    \"object\": 1,\n    \"checkpoint\": 3\n  }") != std::string::npos);
-}
-
 TEST_CASE("after a restart the offload goes on behind what the log says is in objects, and stores nothing twice") {
   EngineFixture f;
   f.options.pool_bytes = 16 << 20;  // keeps the segments, so that all of the log is replayed
