@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/atomics.h"
 #include "base/check.h"
 
 namespace topicfs {
@@ -85,10 +86,7 @@ PartitionEnds Partition::ends() {
 }
 
 void Partition::set_durable_end(Offset end) {
-  int64_t before = durable_end_.load(std::memory_order_relaxed);
-  // Two commits may be announced by two threads: the end never moves back.
-  while (before < end.v && !durable_end_.compare_exchange_weak(before, end.v, std::memory_order_release)) {
-  }
+  raise_to(durable_end_, end.v, std::memory_order_release);  // two commits may be announced by two threads
 }
 
 void Partition::set_modified(WallMilliseconds time) {

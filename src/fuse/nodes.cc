@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
+#include "base/atomics.h"
+
 namespace topicfs::fuse {
 
 thread_local PartitionId OwnAppend::current_{0};
 
 void Node::note_own_append(TextPosition end) {
-  int64_t seen = own_end.load(std::memory_order_relaxed);
-  while (seen < end.v && !own_end.compare_exchange_weak(seen, end.v, std::memory_order_release)) {
-  }
+  raise_to(own_end, end.v, std::memory_order_release);
 }
 
 std::shared_ptr<Node> Nodes::remember(PartitionId id) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "base/atomics.h"
 #include "base/clock.h"
 #include "kafka/wire/versions.h"
 #include "kafka/wire/header.h"
@@ -56,11 +57,7 @@ class Exchange {
   virtual std::string trace_request() const = 0;
   virtual std::string trace_response() const = 0;
 
-  void throttle_for(std::chrono::milliseconds at_least) {
-    auto now = throttle.load();
-    while (now < at_least && !throttle.compare_exchange_weak(now, at_least)) {
-    }
-  }
+  void throttle_for(std::chrono::milliseconds at_least) { raise_to(throttle, at_least); }
 
   RequestHeader header;
   Encoding encoding;
