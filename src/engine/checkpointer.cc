@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/atomics.h"
 #include "base/log.h"
 #include "base/planted_bug.h"
 #include "metadata/store_keys.h"
@@ -81,7 +82,8 @@ void Checkpointer::write(std::shared_ptr<Round> round) {
   if (written || planted(PlantedBug::free_before_checkpoint)) release_segments(round->checkpoint);
   end_writing();
   round->answer(Upload::no, written);
-  if (!written) round->answer(Upload::yes, written);
+  bool may_upload = written || (poisoned_.load() && round->checkpoint.sequence == 0);
+  if (!may_upload) round->answer(Upload::yes, written);
   else if (!round->key.empty()) upload(std::move(round));
 }
 
@@ -109,10 +111,8 @@ void Checkpointer::upload(std::shared_ptr<Round> round) {
   }
   parts_.store.put(round->key, {ByteSpan(round->bytes)}, Overwrite::allow, [this, round](Result<void> put) {
     if (put) {
-      uint64_t before = uploaded_sequence_.load();
-      while (before < round->checkpoint.sequence &&
-             !uploaded_sequence_.compare_exchange_weak(before, round->checkpoint.sequence)) {
-      }
+      raise_to(uploaded_sequence_, round->checkpoint.sequence);
+      raise_to(uploaded_control_end_, round->checkpoint.control_end.v);
       announced_.store(true);
       forget_older(round->key);
     }

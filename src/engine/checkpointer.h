@@ -59,10 +59,16 @@ class Checkpointer {
   /// written at a time; those that are asked for meanwhile become one.
   void save(Upload upload, Completion<SavedCheckpoint> done);
 
+  /// The disk may be gone: the first checkpoint of our epoch, of which this directory knows in any case, is uploaded even if
+  /// it cannot be kept here.
+  void on_poisoned() { poisoned_.store(true); }
+
   /// Whether the bucket has a checkpoint of this epoch.
   bool announced() const { return announced_.load(); }
   /// Sequence of the last object of our epoch that an uploaded checkpoint knows; 0: none.
   uint64_t uploaded_sequence() const { return uploaded_sequence_.load(); }
+  /// Control records before it are known to the store's newest checkpoint of our epoch.
+  Offset uploaded_control_end() const { return Offset(uploaded_control_end_.load()); }
   uint64_t written() const { return written_.load(); }
 
  private:
@@ -83,8 +89,9 @@ class Checkpointer {
   Make make_;
   ControlQueue* control_ = nullptr;
   OnUploaded on_uploaded_;
-  std::atomic<bool> announced_{false};
+  std::atomic<bool> announced_{false}, poisoned_{false};
   std::atomic<uint64_t> uploaded_sequence_{0}, written_{0};
+  std::atomic<int64_t> uploaded_control_end_{0};
 
   Mutex mutex_;
   std::vector<Waiter> waiting_ GUARDED_BY(mutex_);

@@ -10,14 +10,16 @@ namespace topicfs {
 namespace {
 
 /// A crash between a PUT and its record leaves one object that nobody knows; the next daemon writes none before it has
-/// announced itself with a checkpoint. More than that is someone else at work.
+/// announced itself with a checkpoint. More than that is someone else at work, unless it is of an epoch of our own, when
+/// a failed log left what was rescued from it.
 constexpr size_t kUnknownThatCrashesLeave = 1;
 constexpr uint64_t kMaxClaimBytes = 16;  // nothing is in a claim
 
 }  // namespace
 
-void Collector::start() {
+void Collector::start(std::vector<uint64_t> own_epochs) {
   MutexLock l(mutex_);
+  own_epochs_ = std::move(own_epochs);
   started_ = true;
   newest_ = parts_.objects.newest_found();
   if (has_work()) arm(kCollectDelay);
@@ -136,7 +138,8 @@ void Collector::doom_objects(const std::vector<ListedObject>& listed) {
   for (const ListedObject& o : listed) {
     auto name = parse_key(o.key, kObjectPrefix);
     if (!name || name->epoch >= epoch_ || parts_.objects.contains(o.key) || planted(PlantedBug::leave_orphans)) continue;
-    if (*name > newest_) beyond++;
+    bool ours = std::find(own_epochs_.begin(), own_epochs_.end(), name->epoch) != own_epochs_.end();
+    if (*name > newest_ && !ours) beyond++;
     orphans.push_back({o.key, o.size, true, std::nullopt});
   }
   if (beyond > kUnknownThatCrashesLeave) {

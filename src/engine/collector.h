@@ -50,8 +50,9 @@ class Collector {
  public:
   Collector(CollectorParts parts, uint64_t epoch) : parts_(parts), epoch_(epoch) {}
 
-  /// After recovery; from here on, what is due is done.
-  void start();
+  /// After recovery; from here on, what is due is done. `own_epochs`: those of this data directory's daemons, as far as
+  /// they are remembered.
+  void start(std::vector<uint64_t> own_epochs);
   /// An object may have died.
   void on_dead();
   /// The bucket has a checkpoint of this epoch: what earlier ones have left behind can be told from what lives.
@@ -89,6 +90,7 @@ class Collector {
   mutable Mutex mutex_;
   TimerId timer_ GUARDED_BY(mutex_) = 0;
   EpochAndSequence newest_ GUARDED_BY(mutex_);  // object that was known at the start
+  std::vector<uint64_t> own_epochs_ GUARDED_BY(mutex_);
   bool started_ GUARDED_BY(mutex_) = false, stopped_ GUARDED_BY(mutex_) = false;
   bool busy_ GUARDED_BY(mutex_) = false;    // between step() and end()
   bool lost_ GUARDED_BY(mutex_) = false;    // the store is another daemon's

@@ -308,6 +308,7 @@ void LocalEngine::take_effect(const ControlRecord& record, Offset offset) {
     for (const LogStart& s : r->starts) listeners_.tell([&](EngineListener& l) { l.on_trimmed(s.partition); });
     return offloader_->on_catalog_changed();
   }
+  if (std::holds_alternative<TopicDeleted>(record)) offloader_->on_topic_deletion(offset);
   auto change = catalog_.apply(record);
   MUST(change);  // it was decided on this very catalog
   if (change->after) {
@@ -371,7 +372,7 @@ void LocalEngine::stop(MonotonicTime deadline, Completion<void> done) {
     appends_->sync_all([this, deadline, done = std::move(done)](Result<void> synced) mutable {
       offloader_->finish(deadline, [this, synced = std::move(synced), done = std::move(done)](Result<void> finished) mutable {
         offloader_->stop();
-        done(synced ? std::move(finished) : std::move(synced));
+        done(finished ? std::move(synced) : std::move(finished));
       });
     });
   });

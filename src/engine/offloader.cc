@@ -1,5 +1,7 @@
 #include "engine/offloader.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "base/check.h"
@@ -86,17 +88,16 @@ void Offloader::on_catalog_changed() {
   consider_soon();
 }
 
+void Offloader::on_topic_deletion(Offset recorded) { newest_deletion_.store(recorded.v); }
+
 void Offloader::on_poisoned(const Error& error) {
-  Completion<void> done;
+  parts_.checkpoints.on_poisoned();
   {
     MutexLock l(mutex_);
     poison_ = error;
-    stopped_ = true;
-    for (TimerId* t : {&timer_, &retry_timer_, &finish_timer_})
-      if (*t) parts_.executor.cancel(std::exchange(*t, 0));
-    done = std::move(finish_done_);
+    consider_soon();
   }
-  if (done) done(tl::unexpected<Error>(error));
+  retry_now();
 }
 
 void Offloader::consider_soon() {
@@ -106,6 +107,7 @@ void Offloader::consider_soon() {
 
 bool Offloader::due(MonotonicTime now) {
   if (stopped_ || !dirty_) return false;
+  if (is_poisoned()) return true;
   uint64_t pending = durable_.payload - offloaded_payload_;
   uint64_t log_bytes = uint64_t{durable_.end.segment() - offloaded_.segment()} * parts_.segments.segment_bytes();
   return finishing_ || pending >= options_.object_bytes || pending >= options_.pressure_bytes ||
@@ -115,7 +117,7 @@ bool Offloader::due(MonotonicTime now) {
 /// Starts a job if one is due, or sees to it that this is looked at again in time.
 void Offloader::consider() {
   std::shared_ptr<Job> job;
-  bool finished = false;
+  bool finished = false, rescued = false;
   {
     MutexLock l(mutex_);
     considering_ = false;
@@ -123,8 +125,9 @@ void Offloader::consider() {
     if (due(parts_.clock.now())) {
       job = make_job();
       busy_ = true;
-    } else if (finishing_) {
-      finished = true;
+    } else if (finishing_ || is_poisoned()) {
+      finished = finishing_;
+      rescued = is_poisoned() && !std::exchange(rescue_told_, true);
     } else if (dirty_ && !timer_) {
       timer_ = parts_.executor.at(oldest_ + options_.interval, [this] {
         {
@@ -135,6 +138,7 @@ void Offloader::consider() {
       });
     }
   }
+  if (rescued) LOG_WARNING("what was durable when the log failed is in {}", parts_.store.url());
   if (job) announce_epoch(std::move(job));
   else if (finished) end_finish({});
 }
@@ -144,17 +148,19 @@ std::shared_ptr<Offloader::Job> Offloader::make_job() {
   Mark end = durable_;
   uint64_t most = options_.object_bytes;
   // What the pool has given up is read back into the heap, of which an object must not take too much.
-  if (!parts_.segments.is_in_memory(offloaded_)) most = std::min(most, kReadBackBytes);
+  wal::LogPosition from = std::max(offloaded_, rescued_);
+  if (!parts_.segments.is_in_memory(from)) most = std::min(most, kReadBackBytes);
   for (const Mark& m : marks_) {
     if (m.payload - offloaded_payload_ < most) continue;
     end = m;
     break;
   }
-  MUST(offloaded_ <= end.end);
+  MUST(from <= end.end);
+  uint64_t last = std::max(last_sequence_, rescued_sequence_);
   job->object.epoch = epoch_;
-  job->object.sequence = last_sequence_ + (planted(PlantedBug::reuse_key) && last_sequence_ > 0 ? 0 : 1);
+  job->object.sequence = last + (planted(PlantedBug::reuse_key) && last > 0 ? 0 : 1);
   job->object.key = object_key(epoch_, job->object.sequence);
-  job->object.from = offloaded_;
+  job->object.from = from;
   job->object.to = end.end;
   job->payload_end = end.payload;
   if (end.end == durable_.end) dirty_ = false;  // what comes from now on sets it again
@@ -174,14 +180,35 @@ void Offloader::announce_epoch(std::shared_ptr<Job> job) {
 }
 
 void Offloader::gather(std::shared_ptr<Job> job) {
+  job->known = known_control(job->object.to);
+  if (!deletions_are_known(*job)) return announce_deletions(std::move(job));
   parts_.device.run([this, job] {
-    if (auto r = gather_batches(*job); !r) {
-      job->builder.reset();
-      job->bytes.reset();
-      return try_again(std::move(r).error(), [this, job] { gather(job); });
-    }
-    if (job->builder->batches() == 0) record(job);  // of topics that were deleted
-    else put(job);
+    Result<void> gathered = gather_batches(*job);
+    if (gathered && job->builder->batches() == 0) return record(job);  // of topics that were deleted
+    if (gathered && deletions_are_known(*job)) return put(job);
+    job->builder.reset();
+    job->bytes.reset();
+    if (gathered) announce_deletions(job);
+    else try_again(std::move(gathered).error(), [this, job] { gather(job); });
+  });
+}
+
+/// An object leaves out what was in topics that are deleted. Whoever reads the store must know that they are: from the
+/// object and those before it, or from a checkpoint. Otherwise a lost disk would bring them back with a part of their
+/// records gone.
+bool Offloader::deletions_are_known(const Job& job) {
+  Offset newest(newest_deletion_.load());
+  {
+    MutexLock l(mutex_);
+    if (is_poisoned()) return true;  // the last object of the rescue knows of them all
+  }
+  return newest < job.known || newest < parts_.checkpoints.uploaded_control_end();
+}
+
+void Offloader::announce_deletions(std::shared_ptr<Job> job) {
+  parts_.checkpoints.save(Upload::yes, [this, job](Result<SavedCheckpoint> r) {
+    if (!r) return try_again(std::move(r).error(), [this, job] { gather(job); });
+    gather(job);
   });
 }
 
@@ -194,7 +221,6 @@ Result<void> Offloader::gather_batches(Job& job) {
   job.builder = std::make_unique<ObjectBuilder>(facts);
   job.bytes = std::make_unique<BatchGather>(parts_.segments);
   job.batches.clear();
-  job.known = known_control(job.object.to);
   for (Partition* p : parts_.catalog.partitions()) add_batches(job, *p);
   if (job.batches.empty()) return {};
   TRY(job.bytes->get());
@@ -208,8 +234,10 @@ Result<void> Offloader::gather_batches(Job& job) {
 
 /// Control records before this offset are known to whoever reads the log up to `to`, or objects that hold it.
 Offset Offloader::known_control(wal::LogPosition to) {
-  std::vector<BatchRef> later = parts_.catalog.partition(kControlPartition)->batches_between(to, {UINT64_MAX});
-  return later.empty() ? Offset(INT64_MAX) : later.front().base;
+  Partition* control = parts_.catalog.partition(kControlPartition);
+  Offset end = control->durable_end();  // what comes meanwhile is not known
+  std::vector<BatchRef> later = control->batches_between(to, {UINT64_MAX});
+  return later.empty() ? end : later.front().base;
 }
 
 void Offloader::add_batches(Job& job, Partition& partition) {
@@ -244,19 +272,36 @@ void Offloader::put(std::shared_ptr<Job> job) {
 
 void Offloader::record(std::shared_ptr<Job> job) {
   if (job->builder->batches() == 0) job->object.key.clear();
+  {
+    MutexLock l(mutex_);
+    if (is_poisoned()) return note_rescued(*job);
+  }
   auto decide = [job]() -> Result<std::optional<ControlRecord>> { return ControlRecord(Offloaded{job->object}); };
   control_->change(std::move(decide), [this, job](Result<void> r) {
     if (!r) return try_again(std::move(r).error(), [this, job] { record(job); });
     {
       MutexLock l(mutex_);
-      offloaded_payload_ = job->payload_end;
-      while (!marks_.empty() && marks_.front().end <= job->object.to) marks_.pop_front();
-      counters_.objects++;
-      counters_.bytes += job->object.size_bytes;
+      note_offloaded(*job);
     }
     if (job->built.size > 0) parts_.objects.keep_footer(job->object.key, std::move(job->built.footer));
     end_job();
   }, By::engine);
+}
+
+void Offloader::note_offloaded(const Job& job) {
+  offloaded_payload_ = job.payload_end;
+  while (!marks_.empty() && marks_.front().end <= job.object.to) marks_.pop_front();
+  counters_.objects++;
+  counters_.bytes += job.object.size_bytes;
+}
+
+/// The log takes no record of the object, so that nothing here may count on it: whoever starts from the store finds it.
+void Offloader::note_rescued(const Job& job) {
+  note_offloaded(job);
+  rescued_ = job.object.to;
+  if (!job.object.key.empty()) rescued_sequence_ = job.object.sequence;
+  busy_ = false;
+  consider_soon();
 }
 
 void Offloader::apply(const StoredObject& object) {
@@ -346,25 +391,28 @@ void Offloader::maybe_release_segments() {
 // ---- ending
 
 void Offloader::finish(MonotonicTime deadline, Completion<void> done) {
-  Error poison;
   {
     MutexLock l(mutex_);
-    poison = poison_;
-    if (poison.what.empty()) {
-      finishing_ = true;
-      finish_done_ = std::move(done);
-      finish_timer_ = parts_.executor.at(deadline, [this] {
-        {
-          MutexLock inner(mutex_);
-          finish_timer_ = 0;
-        }
-        end_finish(fail(Errc::kTimedOut, "not everything was offloaded in time; it stays in the log"));
-      });
-    }
+    finishing_ = true;
+    finish_done_ = std::move(done);
+    finish_timer_ = parts_.executor.at(deadline, [this] {
+      {
+        MutexLock inner(mutex_);
+        finish_timer_ = 0;
+      }
+      end_finish(fail(Errc::kTimedOut, "not everything was offloaded in time; it stays in the log"));
+    });
   }
-  if (!poison.what.empty()) return done(tl::unexpected<Error>(poison));
   retry_now();
   parts_.executor.post([this] { consider(); });
+}
+
+Error Offloader::outcome_of_rescue(bool complete) {
+  Error e{poison_.code, 0, poison_.message()};
+  if (complete) e.what += fmt::format("; all that was acknowledged before is in {}", parts_.store.url());
+  else e.what += fmt::format("; {} bytes of what was acknowledged before are not in {}",
+                             durable_.payload - offloaded_payload_, parts_.store.url());
+  return e;
 }
 
 void Offloader::end_finish(Result<void> result) {
@@ -373,6 +421,7 @@ void Offloader::end_finish(Result<void> result) {
   {
     MutexLock l(mutex_);
     if (!finish_done_) return;
+    if (is_poisoned()) result = tl::unexpected<Error>(outcome_of_rescue(result.has_value()));
     checkpoint = result && objects_since_checkpoint() > 0;
     if (!checkpoint) {
       done = std::move(finish_done_);

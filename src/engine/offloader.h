@@ -1,10 +1,14 @@
 // Offloader: moves the log's older data into packed objects, when enough has gathered, when it has become old,
 // when the log runs full, and when the engine stops. Only durable bytes are offloaded; the log is cut at a commit.
 //
+// A log that has failed takes no records, but what is durable in it is rescued: its objects are put one after the other,
+// and only a start from the store knows them. A start from the log offloads again, and the collector removes them.
+//
 // One object at a time: gather (in the background) -> put, with retries -> a control record -> apply, which
 // gives the partitions their extents and, with a checkpoint, frees log segments.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 
@@ -66,12 +70,16 @@ class Offloader {
   /// The log is durable up to `end`, `payload_bytes` since it was opened; `data`: by more than control records.
   void on_durable(wal::LogPosition end, uint64_t payload_bytes, bool data);
   void on_catalog_changed();
-  /// The log takes no records any more, so that no object can become known: nothing more is begun.
+  /// The control record at `recorded` is about to take effect, and to delete a topic.
+  void on_topic_deletion(Offset recorded);
+  /// The log takes no records any more, so that no object can become known here. What is durable goes to the store at
+  /// once all the same: the disk that failed may not come back, and a start from the store finds it.
   void on_poisoned(const Error& error);
   /// A durable record says that the object holds its log range: gives the partitions their extents. Also at recovery.
   void apply(const StoredObject& object);
 
-  /// Offloads what is durable and uploads a checkpoint. kTimedOut after `deadline`, with the work left undone.
+  /// Offloads what is durable and uploads a checkpoint. kTimedOut after `deadline`, with the work left undone; kReadOnly
+  /// if the log failed, with what has come of the rescue.
   void finish(MonotonicTime deadline, Completion<void> done);
   /// Nothing more is begun.
   void stop();
@@ -89,6 +97,8 @@ class Offloader {
   void announce_epoch(std::shared_ptr<Job> job);
   void gather(std::shared_ptr<Job> job);
   Result<void> gather_batches(Job& job);
+  bool deletions_are_known(const Job& job);
+  void announce_deletions(std::shared_ptr<Job> job);
   Offset known_control(wal::LogPosition to);
   void add_batches(Job& job, Partition& partition);
   void put(std::shared_ptr<Job> job);
@@ -96,6 +106,10 @@ class Offloader {
   void try_again(Error error, Task task);
   void retry_now();
   void end_job();
+  bool is_poisoned() const REQUIRES(mutex_) { return !poison_.what.empty(); }
+  void note_offloaded(const Job& job) REQUIRES(mutex_);
+  void note_rescued(const Job& job) REQUIRES(mutex_);
+  Error outcome_of_rescue(bool complete) REQUIRES(mutex_);
   void maybe_release_segments();
   uint64_t objects_since_checkpoint() REQUIRES(mutex_);
   void end_finish(Result<void> result);
@@ -105,6 +119,8 @@ class Offloader {
   ControlQueue* control_ = nullptr;
   const Uuid store_id_;
   const uint64_t epoch_;
+
+  std::atomic<int64_t> newest_deletion_{-1};  ///< offset of the control record
 
   mutable Mutex mutex_;
   wal::LogPosition offloaded_ GUARDED_BY(mutex_);
@@ -129,6 +145,9 @@ class Offloader {
   bool finishing_ GUARDED_BY(mutex_) = false;
   OffloadCounters counters_ GUARDED_BY(mutex_);
   Error poison_ GUARDED_BY(mutex_);
+  wal::LogPosition rescued_ GUARDED_BY(mutex_);          ///< of the log, in objects that no record tells of
+  uint64_t rescued_sequence_ GUARDED_BY(mutex_) = 0;     ///< of the last of them
+  bool rescue_told_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace topicfs

@@ -17,6 +17,7 @@ constexpr char kIdentityFile[] = "identity";
 constexpr char kCheckpointFile[] = "checkpoint";
 constexpr char kEpochFile[] = "epoch";
 constexpr uint64_t kMaxIdentityBytes = 4096;
+constexpr size_t kClaimsRemembered = 64;
 constexpr uint64_t kMinWalSegments = 4;
 constexpr uint64_t kMaxEpoch = INT32_MAX;  // it is Kafka's leader epoch, and part of producer ids
 constexpr size_t kControlStep = 1 << 20;
@@ -119,16 +120,27 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     if (!bytes && bytes.error().code == Errc::kNotFound) return {};
     if (!bytes) return tl::unexpected<Error>(bytes.error());
     std::string_view text = as_text(*bytes);
-    EpochAndSequence claimed;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), claimed.epoch);
-    if (error == std::errc() && end != text.data() + text.size() && *end == '\n') known_ = std::max(known_, claimed);
-    else LOG_WARNING("{} does not hold the epoch that was claimed last; what the checkpoint says counts", path);
+    for (const char *at = text.data(), *behind = at + text.size(); at != behind;) {
+      uint64_t epoch = 0;
+      auto [end, error] = std::from_chars(at, behind, epoch);
+      if (error != std::errc() || end == behind || *end != '\n') {
+        LOG_WARNING("{} does not hold the epochs that were claimed last; what the checkpoint says counts", path);
+        claimed_.clear();
+        return {};
+      }
+      claimed_.push_back(epoch);
+      at = end + 1;
+    }
+    if (!claimed_.empty()) known_ = std::max(known_, EpochAndSequence{claimed_.back(), 0});
     return {};
   }
 
   /// A full disk does not keep anyone from reading: then the claim is forgotten, and at worst a later start is refused.
   Result<void> remember_claim() {
-    std::string text = std::to_string(engine_->epoch_) + "\n";
+    claimed_.push_back(engine_->epoch_);
+    if (claimed_.size() > kClaimsRemembered) claimed_.erase(claimed_.begin());
+    std::string text;
+    for (uint64_t epoch : claimed_) text += std::to_string(epoch) + "\n";
     auto written = write_file(parts_.files, options_.data_dir, kEpochFile, as_byte_span(text));
     if (written || written.error().code != Errc::kNoSpace) return written;
     LOG_WARNING("cannot note the epoch {} in {}: {}", engine_->epoch_, options_.data_dir, written.error().message());
@@ -168,6 +180,10 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
   }
 
   void open_local() {
+    if (!checkpoint_)
+      return end(fail(Errc::kCorrupt, fmt::format("{}/{} is missing, and the log says nothing without it; restore it, or "
+                                                  "recover from the store with an empty data directory",
+                                                  options_.data_dir, kCheckpointFile)));
     Result<void> r = assemble();
     if (r && checkpoint_) r = engine_->restore(std::move(*checkpoint_));
     if (r) r = recover(engine_->log_from_);
@@ -311,7 +327,7 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
     e.pool_->set_on_free([&e] { e.parts_.executor.post([&e] { e.appends_->on_room(); }); });
     e.checkpoints_->start(*e.control_, [&e] { e.collector_->on_announced(); });
     e.offloader_->start(*e.control_);
-    e.collector_->start();
+    e.collector_->start(std::move(claimed_));
     e.retention_->start();
     LOG_INFO("opened {}: store {}, epoch {}, {} topics, {} entries from the log, writes by {}", options_.data_dir,
              to_string(e.store_id_), e.epoch_, e.catalog_.counts().topics, e.recovered_.entries,
@@ -331,7 +347,8 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
   Completion<std::unique_ptr<LocalEngine>> done_;
   std::optional<Uuid> local_id_;
   std::optional<Checkpoint> checkpoint_;
-  EpochAndSequence known_;  // of what this directory has put into the bucket, or may have
+  std::vector<uint64_t> claimed_;  // epochs, by this directory's starts; the newest last
+  EpochAndSequence known_;         // of what this directory has put into the bucket, or may have
   std::vector<NewerObject> newer_;
   uint64_t cached_bytes_ = 0;  // of blocks
 };

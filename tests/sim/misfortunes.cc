@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "sim/simulation.h"
 
@@ -37,15 +38,18 @@ void Simulation::restart() {
   poisoned_ |= !stopped && stopped.error().code == Errc::kReadOnly;
   // Nothing that had a place is lost by an orderly end, whatever the store does.
   if (!poisoned && !poisoned_ && !disk_failed_) durable_floor_ = next_order_ - 1;
-  if (stopped && !poisoned_) {
-    stored_floor_ = durable_floor_;
-    for (Topic& t : topics_) {
-      t.state.is_stored();
-      for (PartitionModel& p : t.partitions) p.start_is_stored();
-    }
-    for (Group& g : groups_) g.state.is_stored();
-  }
+  if (stopped && !poisoned_) is_stored();
   open();
+}
+
+/// What was acknowledged is in the store.
+void Simulation::is_stored() {
+  stored_floor_ = durable_floor_;
+  for (Topic& t : topics_) {
+    t.state.is_stored();
+    for (PartitionModel& p : t.partitions) p.start_is_stored();
+  }
+  for (Group& g : groups_) g.state.is_stored();
 }
 
 /// The process ends, and soon after it has come up, the next one too: with a log that has just begun.
@@ -182,12 +186,52 @@ void Simulation::lose_disk(SeededRandom& r) {
     restart();
     if (!outcome_.failure.empty() || over_) return;
   }
-  note("disk lost");
   machine_->end(End::power_cut);
+  replace_disk();
+}
+
+void Simulation::replace_disk() {
+  note("disk lost");
   machine_->disk.wipe();
   disk_lost_ = true;
   lists_lag_ = false;
   open();
+}
+
+/// A write to the log fails, and perhaps all that come after it, to whatever file. The process may end, and the disk be lost.
+void Simulation::fail_log(SeededRandom& r) {
+  const Error broken{Errc::kIo, 5, "Input/output error"};
+  auto fails = [&](DiskOperation operation, std::string path, int count) {
+    armed_.push_back({operation, std::move(path), {broken, r.coin() ? DiskFate::Effect::some : DiskFate::Effect::none}, count});
+  };
+  bool dead = r.coin();
+  fails(r.percent(70) ? DiskOperation::write : DiskOperation::sync, "segment-", 1);
+  for (DiskOperation o : {DiskOperation::write, DiskOperation::sync})
+    if (dead) fails(o, "", INT_MAX);
+  uint64_t life = machine_->life();
+  for (size_t i = r.between(1, 5); i > 0; i--) append_text(r);
+  drive_until([&] { return poisoned_; }, 1000);
+  if (machine_->life() != life || over_ || !outcome_.failure.empty() || !poisoned_) return armed_.clear();
+  if (r.percent(50) && !damaged_ && !(was_taken_over_ && !is_announced())) return rescue(dead);
+  drive(r.below(200));
+  if (r.coin() && machine_->life() == life) restart();
+}
+
+/// The log has failed, and the store is there: when the process has ended, what was acknowledged is in the store.
+void Simulation::rescue(bool disk_is_dead) {
+  std::vector<ArmedFault> dead = disk_is_dead ? armed_ : std::vector<ArmedFault>();
+  calm();
+  armed_ = std::move(dead);
+  stopping_ = true;
+  Result<void> stopped = machine_->stop(std::chrono::hours(1));
+  stopping_ = false;
+  armed_.clear();
+  if (!machine_->has_power()) return end(End::power_cut);
+  note("rescued: " + (stopped ? "the log had not failed" : stopped.error().message()));
+  if (stopped || stopped.error().what.find("all that was acknowledged before is in") == std::string::npos)
+    return fail("what was acknowledged before the log failed is not in the store");
+  is_stored();
+  replace_disk();
 }
 
 /// Starts the engine, again and again if faults do not let it come up.

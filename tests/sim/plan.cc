@@ -29,6 +29,7 @@ constexpr Known kKnown[kKinds] = {
     {"kill", 8},          {"kill_then_cut", 8},  {"turn_over", 2},     {"restart", 5},        {"lose_disk", 2},
     {"second_writer", 3}, {"start_together", 3}, {"rot", 0},           {"lie", 0},
     {"delete_records", 14}, {"read_deleted", 8}, {"find_timestamp", 25}, {"set_retention", 5}, {"quiet_time", 4},
+    {"fail_log", 4},
 };
 
 }  // namespace

@@ -52,8 +52,9 @@ enum class Kind : uint8_t {
   find_timestamp,
   set_retention,   ///< retention.ms and retention.bytes of a topic, or none
   quiet_time,      ///< of hours
+  fail_log,        ///< and perhaps all of the disk with it, which may be lost then
 };
-inline constexpr size_t kKinds = 41;
+inline constexpr size_t kKinds = 42;
 std::string_view name_of(Kind kind);
 
 struct Step {

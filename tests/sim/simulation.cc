@@ -124,6 +124,7 @@ void Simulation::perform(const Step& step) {
     case Kind::read_deleted: read_deleted(r); break;
     case Kind::find_timestamp: find_timestamp(r); break;
     case Kind::set_retention: set_retention(r); break;
+    case Kind::fail_log: fail_log(r); break;
     case Kind::quiet_time: quiet_time(std::chrono::minutes(r.between(1, 600))); break;
   }
   if (!over_) drive(r.below(4) == 0 ? r.below(40) : r.below(4));

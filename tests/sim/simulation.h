@@ -141,6 +141,10 @@ class Simulation final : private EngineListener {
   void end(End how);
   void restart();
   void lose_disk(SeededRandom& r);
+  void replace_disk();
+  void fail_log(SeededRandom& r);
+  void rescue(bool disk_is_dead);
+  void is_stored();
   void open();
   void after_open();
   void arm_disk_fault(SeededRandom& r);

@@ -242,21 +242,6 @@ TEST_CASE("after a failed write nothing is acknowledged, reads go on, and a rest
   CHECK(f.append(f.partition("orders"), "again\n"));
 }
 
-TEST_CASE("an engine whose log is poisoned stops at once, because nothing can be offloaded any more") {
-  EngineFixture f;
-  f.start();
-  PartitionId p = f.make_partition("orders");
-  REQUIRE(f.append(p, "safe\n"));
-  f.files.fail_writes("segment", Error{Errc::kIo, 5, "write"}, 1);
-  REQUIRE_FALSE(f.append(p, "lost\n"));
-  std::optional<Result<void>> ended;
-  f.engine->stop(f.executor->now() + std::chrono::seconds(30), [&](Result<void> r) { ended = std::move(r); });
-  f.executor->run_until_idle();
-  REQUIRE(ended);
-  REQUIRE_FALSE(*ended);
-  CHECK(ended->error().code == Errc::kReadOnly);
-}
-
 TEST_CASE("an append that waits because the disk is full goes on by itself when the disk has room") {
   EngineFixture f;
   f.options.object_bytes = 64 << 20;  // nothing leaves the log

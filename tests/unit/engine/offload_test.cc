@@ -119,3 +119,27 @@ TEST_CASE("an offload that fails is tried again, later each time, until the stor
   f.start();
   CHECK(f.read(f.partition("orders")) == expected);
 }
+
+TEST_CASE("what an object leaves out, because its topic is deleted, does not come back in part when the disk is lost") {
+  OffloadFixture f;
+  f.options.object_bytes = 1 << 20;
+  f.start();
+  PartitionId orders = f.make_partition("orders"), doomed = f.make_partition("doomed");
+  f.append_until_offloaded(orders, 2 << 20);  // so that the store knows both topics
+  f.settle();
+  size_t before = f.objects();
+  REQUIRE(before > 0);
+  const Error gone{Errc::kUnavailable, 0, "503"};
+  f.store->fail_next(MemoryObjectStore::Verb::put, gone, 1'000'000);
+  for (int i = 0; i < 300; i++) REQUIRE(f.append(i % 2 ? doomed : orders, kLine));  // for three objects, of both
+  f.engine->delete_topic(f.engine->find_topic("doomed")->id, OnlyEmpty::no, [](Result<void> r) { CHECK(r); });
+  f.settle();
+  f.store->fail_next(MemoryObjectStore::Verb::put, gone, 0);
+  for (int i = 0; i < 1'000'000 && f.objects() < before + 2; i++) f.executor->run_next();
+  REQUIRE(f.objects() == before + 2);  // the first was made before the deletion, the second after it
+  f.power_cut();
+  f.files.wipe();
+  f.start();
+  CHECK_FALSE(f.engine->find_topic("doomed"));
+  CHECK(f.read(f.partition("orders")).size() > 1 << 20);
+}

@@ -328,15 +328,16 @@ TEST_CASE("what a crash left in the bucket goes once a later daemon has announce
   CHECK(f.status_number("orphans") == 1);
   for (const auto& key : living) CHECK(f.store->contains(key));
   CHECK(f.keys("epochs/").size() == 2);
-  SUBCASE("but not if there are more of them than a crash can leave") {
+  SUBCASE("but not if there are more of them than a crash can leave, of an epoch that was another directory's") {
     f.power_cut();
-    f.copy_object(living[0], object_key(2, 98));
-    f.copy_object(living[0], object_key(2, 99));
+    f.copy_object(epoch_key(2), epoch_key(3));
+    f.copy_object(living[0], object_key(3, 98));
+    f.copy_object(living[0], object_key(3, 99));
     f.start();
     f.fill(f.partition("orders"), 1);
     f.executor->advance(minutes(5));
-    CHECK(f.store->contains(object_key(2, 98)));
-    CHECK(f.store->contains(object_key(2, 99)));
+    CHECK(f.store->contains(object_key(3, 98)));
+    CHECK(f.store->contains(object_key(3, 99)));
   }
 }
 
