@@ -6,6 +6,16 @@
 namespace topicfs {
 
 void ControlQueue::change(Decide decide, Completion<void> done, By by) {
+  auto one = [decide = std::move(decide)]() mutable -> Result<std::vector<ControlRecord>> {
+    TRY_ASSIGN(std::optional<ControlRecord> record, decide());
+    std::vector<ControlRecord> records;
+    if (record) records.push_back(std::move(*record));
+    return records;
+  };
+  change_all(std::move(one), std::move(done), by);
+}
+
+void ControlQueue::change_all(DecideAll decide, Completion<void> done, By by) {
   Error refused;
   {
     MutexLock l(mutex_);
@@ -21,14 +31,14 @@ void ControlQueue::close(Task done) {
   {
     MutexLock l(mutex_);
     closed_ = true;
-    auto nothing = []() -> Result<std::optional<ControlRecord>> { return std::optional<ControlRecord>(); };
+    auto nothing = []() -> Result<std::vector<ControlRecord>> { return std::vector<ControlRecord>(); };
     if (!enqueue(nothing, [done = std::move(done)](const Result<void>&) mutable { done(); })) return;
   }
   run();
 }
 
 /// True if it falls to the caller to run the queue.
-bool ControlQueue::enqueue(Decide decide, Completion<void> done) {
+bool ControlQueue::enqueue(DecideAll decide, Completion<void> done) {
   queue_.push_back(std::make_shared<Change>(Change{std::move(decide), std::move(done)}));
   return !std::exchange(running_, true);
 }
@@ -55,15 +65,18 @@ bool ControlQueue::step(std::shared_ptr<Change> change) {
     change->done(tl::unexpected<Error>(std::move(decided).error()));
     return true;
   }
-  if (!*decided) {
+  if (decided->empty()) {
     change->done({});
     return true;
   }
-  auto record = std::make_shared<ControlRecord>(std::move(**decided));
+  auto records = std::make_shared<std::vector<ControlRecord>>(std::move(*decided));
+  std::string lines;
+  for (const ControlRecord& r : *records) lines += (lines.empty() ? "" : "\n") + encode(r);
   // Whoever comes second, the end of this call or the completion, sees to it that the queue goes on.
   auto first = std::make_shared<std::atomic<bool>>(true);
-  appends_.append_control(*control_, encode(*record), [this, change, record, first](Result<Appended> appended) {
-    if (appended) apply_(*record, appended->base_offset);
+  appends_.append_control(*control_, lines, [this, change, records, first](Result<Appended> appended) {
+    for (size_t i = 0; appended && i < records->size(); i++)
+      apply_((*records)[i], appended->base_offset + static_cast<int64_t>(i));
     change->done(appended ? Result<void>() : Result<void>(tl::unexpected<Error>(std::move(appended).error())));
     if (!first->exchange(false)) run();
   });

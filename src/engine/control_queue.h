@@ -25,6 +25,8 @@ class ControlQueue {
   using Apply = UniqueFunction<void(const ControlRecord&, Offset)>;
   /// Decides on a record, or says why not. No record and no error: there is nothing to write.
   using Decide = UniqueFunction<Result<std::optional<ControlRecord>>()>;
+  /// The same, of records that become durable together and take effect in their order.
+  using DecideAll = UniqueFunction<Result<std::vector<ControlRecord>>()>;
 
   ControlQueue(AppendPath& appends, Apply apply) : appends_(appends), apply_(std::move(apply)) {}
   void set_partition(Partition* control) { control_ = control; }
@@ -32,15 +34,16 @@ class ControlQueue {
   /// `decide` runs when every change before has taken effect, `done` when this one has, or was refused: kFull, kClosed,
   /// what `decide` says, what becomes of the append.
   void change(Decide decide, Completion<void> done, By by = By::user);
+  void change_all(DecideAll decide, Completion<void> done, By by = By::user);
   /// Users change nothing from now on. `done` when what they had asked for before has taken effect, or was refused.
   void close(Task done);
 
  private:
   struct Change {
-    Decide decide;
+    DecideAll decide;
     Completion<void> done;
   };
-  bool enqueue(Decide decide, Completion<void> done) REQUIRES(mutex_);
+  bool enqueue(DecideAll decide, Completion<void> done) REQUIRES(mutex_);
   void run();
   /// True if the change ended at once; otherwise run() goes on when it is durable.
   bool step(std::shared_ptr<Change> change);

@@ -18,6 +18,8 @@ constexpr uint64_t kMarkBytes = 1 << 20;             // how finely the log can b
 constexpr uint64_t kReadBackBytes = 24 << 20;        // of an object's batches that are to be in memory of their own
 constexpr uint64_t kObjectsPerCheckpoint = 64;       // of what a recovery from the bucket reads footers
 constexpr MonotonicTime kFirstRetry = std::chrono::milliseconds(200), kLastRetry = std::chrono::seconds(30);
+constexpr size_t kMostUnrecorded = 8;                // objects that are put, while the log writes what says so
+constexpr MonotonicTime kQuick = std::chrono::milliseconds(200);  // for one object
 constexpr char kControlName[] = "topicfs.control";   // of partition 0, in footers
 
 }  // namespace
@@ -25,6 +27,7 @@ constexpr char kControlName[] = "topicfs.control";   // of partition 0, in foote
 /// One object on its way.
 struct Offloader::Job {
   StoredObject object;
+  MonotonicTime began{0};                            // when it was decided on
   Offset known;                                      // records deleted by control records before it need not be stored
   uint64_t payload_end = 0;                          // of the log, at object.to
   std::unique_ptr<BatchGather> bytes;                // of its batches
@@ -60,7 +63,7 @@ void Offloader::start(ControlQueue& control) {
   if (durable_.end < offloaded_) durable_ = {offloaded_, recovered_payload_};
   // What the replayed records say is in objects is not cut into another one.
   for (; !marks_.empty() && marks_.front().end <= offloaded_; marks_.pop_front())
-    offloaded_payload_ = marks_.front().payload;
+    put_payload_ = marks_.front().payload;
   if (dirty_) consider_soon();
 }
 
@@ -108,8 +111,8 @@ void Offloader::consider_soon() {
 bool Offloader::due(MonotonicTime now) {
   if (stopped_ || !dirty_) return false;
   if (is_poisoned()) return true;
-  uint64_t pending = durable_.payload - offloaded_payload_;
-  uint64_t log_bytes = uint64_t{durable_.end.segment() - offloaded_.segment()} * parts_.segments.segment_bytes();
+  uint64_t pending = durable_.payload - put_payload_;
+  uint64_t log_bytes = uint64_t{durable_.end.segment() - std::max(offloaded_, put_to_).segment()} * parts_.segments.segment_bytes();
   return finishing_ || pending >= options_.object_bytes || pending >= options_.pressure_bytes ||
          log_bytes * 4 >= options_.log_bytes * 3 || now - oldest_ >= options_.interval;
 }
@@ -123,10 +126,11 @@ void Offloader::consider() {
     considering_ = false;
     if (busy_ || stopped_ || !control_) return;
     if (due(parts_.clock.now())) {
+      if (unrecorded_.size() >= kMostUnrecorded && !is_poisoned()) return;
       job = make_job();
       busy_ = true;
     } else if (finishing_ || is_poisoned()) {
-      finished = finishing_;
+      finished = finishing_ && (unrecorded_.empty() || is_poisoned());
       rescued = is_poisoned() && !std::exchange(rescue_told_, true);
     } else if (dirty_ && !timer_) {
       timer_ = parts_.executor.at(oldest_ + options_.interval, [this] {
@@ -139,8 +143,28 @@ void Offloader::consider() {
     }
   }
   if (rescued) LOG_WARNING("what was durable when the log failed is in {}", parts_.store.url());
+  if (job) be_patient();
   if (job) announce_epoch(std::move(job));
   else if (finished) end_finish({});
+}
+
+/// What writes faster than the store does a moment's wait is cheaper than reading back from the log what memory had.
+void Offloader::be_patient() {
+  {
+    MutexLock l(mutex_);
+    if (!quick_) return;
+    if (patience_timer_) parts_.executor.cancel(patience_timer_);
+    patience_timer_ = parts_.executor.at(parts_.clock.now() + 2 * kQuick, [this] { lose_patience(); });
+  }
+  parts_.segments.keep_unread(true);
+}
+
+void Offloader::lose_patience() {
+  {
+    MutexLock l(mutex_);
+    if (patience_timer_) parts_.executor.cancel(std::exchange(patience_timer_, 0));
+  }
+  parts_.segments.keep_unread(false);
 }
 
 std::shared_ptr<Offloader::Job> Offloader::make_job() {
@@ -148,15 +172,15 @@ std::shared_ptr<Offloader::Job> Offloader::make_job() {
   Mark end = durable_;
   uint64_t most = options_.object_bytes;
   // What the pool has given up is read back into the heap, of which an object must not take too much.
-  wal::LogPosition from = std::max(offloaded_, rescued_);
+  wal::LogPosition from = std::max(offloaded_, put_to_);
   if (!parts_.segments.is_in_memory(from)) most = std::min(most, kReadBackBytes);
   for (const Mark& m : marks_) {
-    if (m.payload - offloaded_payload_ < most) continue;
+    if (m.payload - put_payload_ < most) continue;
     end = m;
     break;
   }
   MUST(from <= end.end);
-  uint64_t last = std::max(last_sequence_, rescued_sequence_);
+  uint64_t last = std::max(last_sequence_, put_sequence_);
   job->object.epoch = epoch_;
   job->object.sequence = last + (planted(PlantedBug::reuse_key) && last > 0 ? 0 : 1);
   job->object.key = object_key(epoch_, job->object.sequence);
@@ -164,7 +188,7 @@ std::shared_ptr<Offloader::Job> Offloader::make_job() {
   job->object.to = end.end;
   job->payload_end = end.payload;
   if (end.end == durable_.end) dirty_ = false;  // what comes from now on sets it again
-  oldest_ = parts_.clock.now();
+  oldest_ = job->began = parts_.clock.now();
   return job;
 }
 
@@ -174,7 +198,7 @@ std::shared_ptr<Offloader::Job> Offloader::make_job() {
 void Offloader::announce_epoch(std::shared_ptr<Job> job) {
   if (parts_.checkpoints.announced()) return gather(std::move(job));
   parts_.checkpoints.save(Upload::yes, [this, job](Result<SavedCheckpoint> r) {
-    if (!r) return try_again(std::move(r).error(), [this, job] { announce_epoch(job); });
+    if (!r) return try_again(job_retry_, std::move(r).error(), [this, job] { announce_epoch(job); });
     gather(job);
   });
 }
@@ -184,12 +208,12 @@ void Offloader::gather(std::shared_ptr<Job> job) {
   if (!deletions_are_known(*job)) return announce_deletions(std::move(job));
   parts_.device.run([this, job] {
     Result<void> gathered = gather_batches(*job);
-    if (gathered && job->builder->batches() == 0) return record(job);  // of topics that were deleted
+    if (gathered && job->builder->batches() == 0) return note_put(job);
     if (gathered && deletions_are_known(*job)) return put(job);
     job->builder.reset();
     job->bytes.reset();
     if (gathered) announce_deletions(job);
-    else try_again(std::move(gathered).error(), [this, job] { gather(job); });
+    else try_again(job_retry_, std::move(gathered).error(), [this, job] { gather(job); });
   });
 }
 
@@ -207,7 +231,7 @@ bool Offloader::deletions_are_known(const Job& job) {
 
 void Offloader::announce_deletions(std::shared_ptr<Job> job) {
   parts_.checkpoints.save(Upload::yes, [this, job](Result<SavedCheckpoint> r) {
-    if (!r) return try_again(std::move(r).error(), [this, job] { gather(job); });
+    if (!r) return try_again(job_retry_, std::move(r).error(), [this, job] { gather(job); });
     gather(job);
   });
 }
@@ -223,7 +247,12 @@ Result<void> Offloader::gather_batches(Job& job) {
   job.batches.clear();
   for (Partition* p : parts_.catalog.partitions()) add_batches(job, *p);
   if (job.batches.empty()) return {};
-  TRY(job.bytes->get());
+  Result<void> got = job.bytes->get();
+  {
+    MutexLock l(mutex_);
+    counters_.read_back_bytes += job.bytes->bytes_read();
+  }
+  TRY(got);
   for (size_t i = 0; i < job.batches.size(); i++)
     job.builder->add(job.batches[i], job.bytes->pieces(i), job.bytes->crc(i));
   TRY_ASSIGN(job.built, job.builder->build());
@@ -257,51 +286,77 @@ void Offloader::add_batches(Job& job, Partition& partition) {
 /// Tried again with the same bytes under the same key: a PUT whose answer was lost, or that comes late, does no harm.
 void Offloader::put(std::shared_ptr<Job> job) {
   parts_.store.put(job->object.key, job->built.pieces, Overwrite::allow, [this, job](Result<void> r) {
-    if (!r) return try_again(std::move(r).error(), [this, job] { put(job); });
+    if (!r) return try_again(job_retry_, std::move(r).error(), [this, job] { put(job); });
     {
       MutexLock l(mutex_);
       failures_in_a_row_ = 0;
       counters_.last_error.clear();
     }
-    // The record needs memory of the log's, which the job must not hold back.
-    job->built.pieces.clear();
-    job->bytes.reset();
-    record(job);
+    note_put(job);
   });
 }
 
-void Offloader::record(std::shared_ptr<Job> job) {
-  if (job->builder->batches() == 0) job->object.key.clear();
+/// The next object may be put: a start from the store finds both. A log that has failed takes no record of them, so that
+/// nothing here may count on them.
+void Offloader::note_put(const std::shared_ptr<Job>& job) {
+  // The record needs memory of the log's, which the job must not hold back.
+  job->built.pieces.clear();
+  job->bytes.reset();
+  if (job->builder->batches() == 0) job->object.key.clear();  // of topics that were deleted
   {
     MutexLock l(mutex_);
-    if (is_poisoned()) return note_rescued(*job);
+    put_to_ = job->object.to;
+    if (!job->object.key.empty()) put_sequence_ = job->object.sequence;
+    put_payload_ = job->payload_end;
+    while (!marks_.empty() && marks_.front().end <= put_to_) marks_.pop_front();
+    counters_.objects++;
+    counters_.bytes += job->object.size_bytes;
+    quick_ = parts_.clock.now() - job->began <= kQuick;
+    busy_ = false;
+    if (!is_poisoned()) unrecorded_.push_back(job);
   }
-  auto decide = [job]() -> Result<std::optional<ControlRecord>> { return ControlRecord(Offloaded{job->object}); };
-  control_->change(std::move(decide), [this, job](Result<void> r) {
-    if (!r) return try_again(std::move(r).error(), [this, job] { record(job); });
+  record();
+  parts_.executor.post([this] { consider(); });
+}
+
+/// What is put becomes known by records, in order: of all that waits, together.
+void Offloader::record() {
+  {
+    MutexLock l(mutex_);
+    if (recording_ || unrecorded_.empty() || is_poisoned()) return;
+    recording_ = true;
+  }
+  auto taken = std::make_shared<size_t>(0);
+  auto decide = [this, taken]() -> Result<std::vector<ControlRecord>> {
+    std::vector<ControlRecord> records;
+    MutexLock l(mutex_);
+    for (const auto& job : unrecorded_) records.push_back(Offloaded{job->object});
+    *taken = records.size();
+    return records;
+  };
+  auto recorded = [this, taken](Result<void> r) {
+    if (!r) return try_again(record_retry_, std::move(r).error(), [this] { record_again(); });
+    std::vector<std::shared_ptr<Job>> known;
     {
       MutexLock l(mutex_);
-      note_offloaded(*job);
+      recording_ = false;
+      for (; known.size() < *taken; unrecorded_.pop_front()) known.push_back(std::move(unrecorded_.front()));
     }
-    if (job->built.size > 0) parts_.objects.keep_footer(job->object.key, std::move(job->built.footer));
-    end_job();
-  }, By::engine);
+    for (const auto& job : known)
+      if (job->built.size > 0) parts_.objects.keep_footer(job->object.key, std::move(job->built.footer));
+    maybe_release_segments();
+    record();
+    parts_.executor.post([this] { consider(); });
+  };
+  control_->change_all(std::move(decide), std::move(recorded), By::engine);
 }
 
-void Offloader::note_offloaded(const Job& job) {
-  offloaded_payload_ = job.payload_end;
-  while (!marks_.empty() && marks_.front().end <= job.object.to) marks_.pop_front();
-  counters_.objects++;
-  counters_.bytes += job.object.size_bytes;
-}
-
-/// The log takes no record of the object, so that nothing here may count on it: whoever starts from the store finds it.
-void Offloader::note_rescued(const Job& job) {
-  note_offloaded(job);
-  rescued_ = job.object.to;
-  if (!job.object.key.empty()) rescued_sequence_ = job.object.sequence;
-  busy_ = false;
-  consider_soon();
+void Offloader::record_again() {
+  {
+    MutexLock l(mutex_);
+    recording_ = false;
+  }
+  record();
 }
 
 void Offloader::apply(const StoredObject& object) {
@@ -320,26 +375,33 @@ void Offloader::apply(const StoredObject& object) {
     if (p->id == kControlPartition) p->trim(refs.back().end(), refs.back().text_end(), kNeverDropped);
     if (p->add_offloaded(refs, index)) parts_.objects.retain(index);
   }
-  MutexLock l(mutex_);
-  MUST(offloaded_ <= object.to);
-  offloaded_ = object.to;
-  if (object.epoch == epoch_ && !object.key.empty()) last_sequence_ = object.sequence;
+  {
+    MutexLock l(mutex_);
+    MUST(offloaded_ <= object.to);
+    offloaded_ = object.to;
+    if (object.epoch == epoch_ && !object.key.empty()) last_sequence_ = object.sequence;
+  }
+  parts_.segments.set_offloaded(object.to);
 }
 
 /// There is no later any more.
 void Offloader::retry_now() {
-  Task again;
-  {
-    MutexLock l(mutex_);
-    if (!retry_timer_ || !parts_.executor.cancel(std::exchange(retry_timer_, 0))) return;
-    again = std::move(retry_);
+  for (Retry* r : {&job_retry_, &record_retry_}) {
+    Task again;
+    {
+      MutexLock l(mutex_);
+      if (!r->timer || !parts_.executor.cancel(std::exchange(r->timer, 0))) continue;
+      again = std::move(r->task);
+    }
+    parts_.executor.post(std::move(again));
   }
-  parts_.executor.post(std::move(again));
 }
 
 /// The store, or the disk, may come back: waits longer each time, with jitter, up to kLastRetry.
-void Offloader::try_again(Error error, Task task) {
+void Offloader::try_again(Retry& retry, Error error, Task task) {
+  lose_patience();
   MutexLock l(mutex_);
+  quick_ = false;
   int doublings = std::min(failures_in_a_row_++, 16);
   MonotonicTime wait = std::min<MonotonicTime>(finishing_ ? kFirstRetry : kLastRetry, kFirstRetry * (1 << doublings));
   wait = wait / 2 + wait / 2 * static_cast<int64_t>(parts_.random.next() % 1024) / 1024;
@@ -348,26 +410,17 @@ void Offloader::try_again(Error error, Task task) {
   if (failures_in_a_row_ == 1 || doublings > 7)
     LOG_WARNING("an offload to {} failed and will be tried again: {}", parts_.store.url(), error.message());
   if (stopped_) return;
-  retry_ = std::move(task);
-  retry_timer_ = parts_.executor.at(parts_.clock.now() + wait, [this] {
+  retry.task = std::move(task);
+  retry.timer = parts_.executor.at(parts_.clock.now() + wait, [this, &retry] {
     Task again;
     {
       MutexLock inner(mutex_);
-      retry_timer_ = 0;
+      retry.timer = 0;
       if (stopped_) return;
-      again = std::move(retry_);
+      again = std::move(retry.task);
     }
     again();
   });
-}
-
-void Offloader::end_job() {
-  {
-    MutexLock l(mutex_);
-    busy_ = false;
-  }
-  maybe_release_segments();
-  parts_.executor.post([this] { consider(); });
 }
 
 // ---- checkpoints and the segments that they free
@@ -411,7 +464,7 @@ Error Offloader::outcome_of_rescue(bool complete) {
   Error e{poison_.code, 0, poison_.message()};
   if (complete) e.what += fmt::format("; all that was acknowledged before is in {}", parts_.store.url());
   else e.what += fmt::format("; {} bytes of what was acknowledged before are not in {}",
-                             durable_.payload - offloaded_payload_, parts_.store.url());
+                             durable_.payload - put_payload_, parts_.store.url());
   return e;
 }
 
@@ -439,7 +492,7 @@ void Offloader::end_finish(Result<void> result) {
 void Offloader::stop() {
   MutexLock l(mutex_);
   stopped_ = true;
-  for (TimerId* t : {&timer_, &finish_timer_, &retry_timer_})
+  for (TimerId* t : {&timer_, &finish_timer_, &job_retry_.timer, &record_retry_.timer, &patience_timer_})
     if (*t) parts_.executor.cancel(std::exchange(*t, 0));
 }
 
@@ -456,7 +509,7 @@ uint64_t Offloader::last_sequence() const {
 OffloadCounters Offloader::counters() const {
   MutexLock l(mutex_);
   OffloadCounters c = counters_;
-  c.pending_bytes = durable_.payload - offloaded_payload_;
+  c.pending_bytes = durable_.payload - put_payload_;
   return c;
 }
 

@@ -4,8 +4,12 @@
 // A log that has failed takes no records, but what is durable in it is rescued: its objects are put one after the other,
 // and only a start from the store knows them. A start from the log offloads again, and the collector removes them.
 //
-// One object at a time: gather (in the background) -> put, with retries -> a control record -> apply, which
-// gives the partitions their extents and, with a checkpoint, frees log segments.
+// One object at a time: gather (in the background) -> put, with retries; then the next. Meanwhile, in order, a control
+// record, for which the log may take its time -> apply, which gives the partitions their extents and, with a checkpoint,
+// frees log segments.
+//
+// While objects are put fast, writers wait for them when memory is full, rather than have what is about to be put given
+// up and read back from the log.
 #pragma once
 
 #include <atomic>
@@ -48,6 +52,7 @@ struct OffloadParts {
 struct OffloadCounters {
   uint64_t objects = 0, bytes = 0, failures = 0;
   uint64_t pending_bytes = 0;        ///< payload that is durable but not offloaded
+  uint64_t read_back_bytes = 0;      ///< from the log, because memory had given them up
   std::string last_error;
 };
 
@@ -102,13 +107,18 @@ class Offloader {
   Offset known_control(wal::LogPosition to);
   void add_batches(Job& job, Partition& partition);
   void put(std::shared_ptr<Job> job);
-  void record(std::shared_ptr<Job> job);
-  void try_again(Error error, Task task);
+  void note_put(const std::shared_ptr<Job>& job);
+  void record();
+  void record_again();
+  struct Retry {
+    TimerId timer = 0;
+    Task task;
+  };
+  void try_again(Retry& retry, Error error, Task task);
   void retry_now();
-  void end_job();
+  void be_patient();
+  void lose_patience();
   bool is_poisoned() const REQUIRES(mutex_) { return !poison_.what.empty(); }
-  void note_offloaded(const Job& job) REQUIRES(mutex_);
-  void note_rescued(const Job& job) REQUIRES(mutex_);
   Error outcome_of_rescue(bool complete) REQUIRES(mutex_);
   void maybe_release_segments();
   uint64_t objects_since_checkpoint() REQUIRES(mutex_);
@@ -123,30 +133,33 @@ class Offloader {
   std::atomic<int64_t> newest_deletion_{-1};  ///< offset of the control record
 
   mutable Mutex mutex_;
-  wal::LogPosition offloaded_ GUARDED_BY(mutex_);
-  uint64_t last_sequence_ GUARDED_BY(mutex_) = 0;
+  wal::LogPosition offloaded_ GUARDED_BY(mutex_);        ///< as records say
+  uint64_t last_sequence_ GUARDED_BY(mutex_) = 0;        ///< likewise
+  wal::LogPosition put_to_ GUARDED_BY(mutex_);           ///< what is in the store, recorded or not
+  uint64_t put_sequence_ GUARDED_BY(mutex_) = 0, put_payload_ GUARDED_BY(mutex_) = 0;
+  std::deque<std::shared_ptr<Job>> unrecorded_ GUARDED_BY(mutex_);  ///< put, in order
+  bool recording_ GUARDED_BY(mutex_) = false;
   struct Mark {
     wal::LogPosition end;  ///< of a commit
     uint64_t payload;      ///< of the log, counted up to there
   };
   std::deque<Mark> marks_ GUARDED_BY(mutex_);
   Mark durable_ GUARDED_BY(mutex_){};
-  uint64_t offloaded_payload_ GUARDED_BY(mutex_) = 0;
   uint64_t recovered_payload_ = 0;         ///< counted before the log's own count begins
   bool dirty_ GUARDED_BY(mutex_) = false;  ///< more than our own records waits
   MonotonicTime oldest_ GUARDED_BY(mutex_){0};
   bool busy_ GUARDED_BY(mutex_) = false;
   bool stopped_ GUARDED_BY(mutex_) = false, considering_ GUARDED_BY(mutex_) = false;
   int failures_in_a_row_ GUARDED_BY(mutex_) = 0;
-  TimerId timer_ GUARDED_BY(mutex_) = 0, retry_timer_ GUARDED_BY(mutex_) = 0;
-  Task retry_ GUARDED_BY(mutex_);
+  TimerId timer_ GUARDED_BY(mutex_) = 0;
+  Retry job_retry_ GUARDED_BY(mutex_), record_retry_ GUARDED_BY(mutex_);
+  bool quick_ GUARDED_BY(mutex_) = false;  ///< the last job was
+  TimerId patience_timer_ GUARDED_BY(mutex_) = 0;
   Completion<void> finish_done_ GUARDED_BY(mutex_);
   TimerId finish_timer_ GUARDED_BY(mutex_) = 0;
   bool finishing_ GUARDED_BY(mutex_) = false;
   OffloadCounters counters_ GUARDED_BY(mutex_);
   Error poison_ GUARDED_BY(mutex_);
-  wal::LogPosition rescued_ GUARDED_BY(mutex_);          ///< of the log, in objects that no record tells of
-  uint64_t rescued_sequence_ GUARDED_BY(mutex_) = 0;     ///< of the last of them
   bool rescue_told_ GUARDED_BY(mutex_) = false;
 };
 

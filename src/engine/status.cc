@@ -115,6 +115,7 @@ std::string LocalEngine::status_json() {
   w.put("offloaded", offload.objects);
   w.put("offloaded_bytes", offload.bytes);
   w.put("pending_bytes", offload.pending_bytes);
+  w.put("read_back_bytes", offload.read_back_bytes);
   w.put("checkpoints", checkpoints_->written());
   w.put("dead", uint64_t{objects_->dead_count()});
   w.put("deleted", collected.deleted);

@@ -46,7 +46,7 @@ Room Log::make_room(uint64_t footprint, Reserve reserve) {
     }
   }
   uint32_t to = static_cast<uint32_t>(align_up(tail_byte_ + footprint + kCommitEntryBytes, kBlockBytes));
-  if (!segments_.hold(*tail_, tail_byte_, to, durable_)) return starved_ = true, Room::no;
+  if (!segments_.hold(*tail_, tail_byte_, to, durable_, reserve)) return starved_ = true, Room::no;
   return Room::yes;
 }
 
@@ -73,7 +73,7 @@ bool Log::extend(const Place& place, size_t old_body_bytes, size_t new_body_byte
   if (old_end != tail_byte_ || new_end + kCommitEntryBytes > segments_.segment_bytes()) return false;
   if (new_end - open_.start > kMaxCommitBytes) return false;
   uint32_t to = static_cast<uint32_t>(align_up(new_end + kCommitEntryBytes, kBlockBytes));
-  if (!segments_.hold(*tail_, tail_byte_ - 1, to, durable_)) return false;
+  if (!segments_.hold(*tail_, tail_byte_ - 1, to, durable_, Reserve::keep)) return false;
   counters_.payload_bytes += new_end - old_end;
   tail_byte_ = static_cast<uint32_t>(new_end);
   return true;

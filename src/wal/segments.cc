@@ -182,12 +182,14 @@ Segment* Segments::open_next(Reserve reserve) {
   return live_.back().get();
 }
 
-bool Segments::give_up_oldest(LogPosition durable) {
+bool Segments::give_up_oldest(LogPosition durable, Reserve reserve) {
   for (auto& s : live_) {
     for (size_t i = 0; i < s->chunks.size(); i++) {
       if (s->chunks[i] == kNoChunk) continue;
       uint64_t end = std::min<uint64_t>((i + 1) * pool_.chunk_bytes(), options_.segment_bytes);
       if (LogPosition{uint64_t{s->number} << 32 | end} > durable && !(s->number < durable.segment())) return false;
+      if (keep_unread_ && reserve == Reserve::keep && LogPosition{uint64_t{s->number} << 32 | end} > offloaded_)
+        return held_back_ = true, false;
       pool_.give_back(std::exchange(s->chunks[i], kNoChunk));
       resident_--;
       return true;
@@ -196,24 +198,24 @@ bool Segments::give_up_oldest(LogPosition durable) {
   return false;
 }
 
-ChunkId Segments::take_chunk(LogPosition durable) {
+ChunkId Segments::take_chunk(LogPosition durable, Reserve reserve) {
   ChunkId chunk = pool_.take();
-  while (chunk == kNoChunk && give_up_oldest(durable)) chunk = pool_.take();
+  while (chunk == kNoChunk && give_up_oldest(durable, reserve)) chunk = pool_.take();
   return chunk;
 }
 
-bool Segments::hold(Segment& segment, uint32_t from, uint32_t to, LogPosition durable) {
+bool Segments::hold(Segment& segment, uint32_t from, uint32_t to, LogPosition durable, Reserve reserve) {
   uint32_t first = from / pool_.chunk_bytes(), last = (to - 1) / pool_.chunk_bytes();
   if (segment.chunks[first] != kNoChunk && segment.chunks[last] != kNoChunk) return true;
   MutexLock l(mutex_);
   for (uint32_t i = first; i <= last; i++) {
     if (segment.chunks[i] != kNoChunk) continue;
-    ChunkId chunk = take_chunk(durable);
+    ChunkId chunk = take_chunk(durable, reserve);
     if (chunk == kNoChunk) {
       // One that came free before the notice was asked for is not missed. What was taken so far stays: giving it
       // back would be such a notice, of a chunk that helps nobody, and the log would try again and again.
       pool_.tell_when_free();
-      chunk = take_chunk(durable);
+      chunk = take_chunk(durable, reserve);
       if (chunk == kNoChunk) return false;
     }
     segment.chunks[i] = chunk;
@@ -279,6 +281,30 @@ void Segments::release_below(uint32_t number) {
     tell = starved_ && !ready_.empty();
   }
   if (tell) on_ready_();
+}
+
+void Segments::set_offloaded(LogPosition offloaded) {
+  {
+    MutexLock l(mutex_);
+    offloaded_ = offloaded;
+  }
+  tell_held_back();
+}
+
+void Segments::keep_unread(bool keep) {
+  {
+    MutexLock l(mutex_);
+    keep_unread_ = keep;
+  }
+  if (!keep) tell_held_back();
+}
+
+void Segments::tell_held_back() {
+  {
+    MutexLock l(mutex_);
+    if (!std::exchange(held_back_, false)) return;
+  }
+  on_ready_();
 }
 
 Segments::Counts Segments::counts() const {

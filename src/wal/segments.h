@@ -113,7 +113,12 @@ class Segments {
   /// Holds chunks for the bytes [from, to) of a live segment, giving up the oldest ones of durable data (before
   /// `durable`) as needed. False if there are not enough: then it holds those that it got, and a next try goes on
   /// from there.
-  bool hold(Segment& segment, uint32_t from, uint32_t to, LogPosition durable);
+  bool hold(Segment& segment, uint32_t from, uint32_t to, LogPosition durable, Reserve reserve);
+  /// The log before `offloaded` is in objects: its bytes are given up first, and at no cost.
+  void set_offloaded(LogPosition offloaded);
+  /// While somebody reads the log's older bytes, and will soon be done: they are kept, and hold() waits for
+  /// `on_ready`, unless it is for Reserve::use.
+  void keep_unread(bool keep);
   /// Adds the bytes' pieces to `out` and pins them if all are in memory; false otherwise.
   bool pin(LogPosition at, size_t count, std::vector<ByteSpan>& out, PinSet& pins);
   bool is_in_memory(LogPosition at) const;
@@ -137,8 +142,9 @@ class Segments {
   void prepare_in_background() REQUIRES(mutex_);
   void prepared(Result<std::unique_ptr<Segment>> segment, std::string path);
   Segment* find(uint32_t number) const REQUIRES(mutex_);
-  bool give_up_oldest(LogPosition durable) REQUIRES(mutex_);
-  ChunkId take_chunk(LogPosition durable) REQUIRES(mutex_);
+  bool give_up_oldest(LogPosition durable, Reserve reserve) REQUIRES(mutex_);
+  ChunkId take_chunk(LogPosition durable, Reserve reserve) REQUIRES(mutex_);
+  void tell_held_back() EXCLUDES(mutex_);
 
   const SegmentOptions options_;
   FileSystem& fs_;
@@ -153,6 +159,8 @@ class Segments {
   uint32_t next_number_ GUARDED_BY(mutex_) = 0;
   uint32_t next_file_ GUARDED_BY(mutex_) = 0;
   uint32_t resident_ GUARDED_BY(mutex_) = 0;
+  LogPosition offloaded_ GUARDED_BY(mutex_);
+  bool keep_unread_ GUARDED_BY(mutex_) = false, held_back_ GUARDED_BY(mutex_) = false;
   uint32_t ready_ahead_ GUARDED_BY(mutex_);
   bool preparing_ GUARDED_BY(mutex_) = false, starved_ GUARDED_BY(mutex_) = false;
   bool names_durable_ = true;  // of the files; for prepare(), of which one runs at a time

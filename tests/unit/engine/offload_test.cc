@@ -7,6 +7,7 @@
 using namespace topicfs;
 using namespace topicfs::testing;
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 
 namespace {
@@ -142,4 +143,40 @@ TEST_CASE("what an object leaves out, because its topic is deleted, does not com
   f.start();
   CHECK_FALSE(f.engine->find_topic("doomed"));
   CHECK(f.read(f.partition("orders")).size() > 1 << 20);
+}
+
+TEST_CASE("writers that are faster than the store") {
+  OffloadFixture f;
+  f.options.object_bytes = 1 << 20;
+  f.options.pool_bytes = 8 << 20;
+  bool is_quick = true;
+  SUBCASE("wait for one that is quick, and nothing is read back") {}
+  SUBCASE("do not wait for one that is slow: the log is the buffer") { is_quick = false; }
+  const milliseconds latency = is_quick ? milliseconds(30) : seconds(1);
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  f.store->set_faults([&](const MemoryObjectStore::Request& r) {
+    return MemoryObjectStore::Fate{r.verb == MemoryObjectStore::Verb::put ? latency : milliseconds(0), {}, {}};
+  });
+  std::string text;
+  for (int i = 0; i < 20; i++) text += kLine;
+  size_t answered = 0, waited = 0;
+  constexpr size_t kAppends = 200;  // 40 MB, in two seconds
+  for (size_t i = 0; i < kAppends; i++) {
+    ByteSpan piece = as_byte_span(text);
+    bool at_once = false;
+    f.engine->append_text(p, {&piece, 1}, LastLine::complete, {}, [&](Result<Appended> r) {
+      REQUIRE_MESSAGE(r, (r ? "" : r.error().message()));
+      answered++, at_once = true;
+    });
+    f.executor->run_until_idle();
+    waited += !at_once;
+    f.executor->advance(milliseconds(2));
+  }
+  CHECK((waited > 0) == is_quick);
+  f.executor->advance(minutes(2));
+  CHECK(answered == kAppends);
+  CHECK((f.status().find("\"read_back_bytes\": 0,") != std::string::npos) == is_quick);
+  std::string all = f.read(p);
+  CHECK(all.size() == kAppends * text.size());
 }
