@@ -103,7 +103,8 @@ class Segments {
   /// A file whose contents are of no use any more.
   void add_free(std::string path);
   /// Prepares the first segment and then, in the background, the next ones. `first_number` is higher than any
-  /// that was ever used. `on_ready` is called, from any thread, when one became ready after open_next found none.
+  /// that was ever used. `on_ready` is called, from any thread, when one became ready after open_next found none, or
+  /// when hold() may have what it was kept from.
   Result<void> start(uint32_t first_number, Task on_ready);
   void stop();  ///< no preparation begins after this; waits for one under way
 
@@ -114,10 +115,10 @@ class Segments {
   /// `durable`) as needed. False if there are not enough: then it holds those that it got, and a next try goes on
   /// from there.
   bool hold(Segment& segment, uint32_t from, uint32_t to, LogPosition durable, Reserve reserve);
-  /// The log before `offloaded` is in objects: its bytes are given up first, and at no cost.
+  /// The log before `offloaded` is in objects, and nobody has to read its bytes back.
   void set_offloaded(LogPosition offloaded);
-  /// While somebody reads the log's older bytes, and will soon be done: they are kept, and hold() waits for
-  /// `on_ready`, unless it is for Reserve::use.
+  /// What is not offloaded stays in memory while `keep`: hold() is false instead, and `on_ready` says when to try again.
+  /// Reserve::use gets its bytes all the same.
   void keep_unread(bool keep);
   /// Adds the bytes' pieces to `out` and pins them if all are in memory; false otherwise.
   bool pin(LogPosition at, size_t count, std::vector<ByteSpan>& out, PinSet& pins);

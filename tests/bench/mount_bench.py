@@ -4,7 +4,8 @@
 Starts the daemon of this build (BUILD_ROOT) and runs topicfs-bench on its mount, on a directory of the disk below the
 temporary directory, and on what --beside names (say, the mount of a file system that does nothing), by turns in one
 run. Reads are measured three times: of data in the pool, of data that only the log's segments have, and of data that
-only the store has. Each row says what was measured and how it compares with the first target beside it.
+only the store has. Each row says what was measured and how it compares with the first target beside it. Appends that
+last are compared with what the disk takes when a log and objects are written raw.
 """
 
 import argparse
@@ -35,6 +36,7 @@ APPENDS = {
 }
 # name: bytes of a line. A burst fits the pool, and the disk has time to do its part before the next one.
 BURSTS = {"append 128 KiB, a tenth of a second": 128 << 10, "append 1 MiB, a tenth of a second": 1 << 20}
+SUSTAINED_SECONDS = 8
 BURST_SECONDS, BURST_PAUSE, BURST_ROUNDS = 0.1, 1, 15
 
 
@@ -102,6 +104,45 @@ def bursts(name, targets, size):
         shutil.rmtree(places[1])
     middle = [sorted(rows, key=lambda row: row[2])[BURST_ROUNDS // 2] for rows in zip(*rounds)]
     show(name, targets, middle, per_operation=False)
+
+
+def sustained(options, top):
+    """Appends for so long that memory is of no help, beside what the disk takes when a log and objects are written at once."""
+    ours, limits = [], []
+    for i in range(options.rounds):
+        here = top / f"sustained-{i}"
+        here.mkdir()
+        with Daemon(binary("topicfs"), here / "data", f"file:{here}/store", deadline=3600) as daemon:
+            make_partitions(daemon.mountpoint / "t", 1)
+            ours += bench("append", "--files", 1, "--threads", 1, "--size", 1 << 20, "--seconds", SUSTAINED_SECONDS,
+                          "--rounds", 1, "--durability", "none", daemon.mountpoint / "t")
+        shutil.rmtree(here)
+        limits.append(log_and_objects(top / "raw"))
+    _, _, speed, p50, p99, cpu = sorted(ours, key=lambda row: row[2])[len(ours) // 2]
+    limit = sorted(limits)[len(limits) // 2]
+    print("| case | topicfs | a log and objects, raw | topicfs / raw |\n|---|---|---|---|")
+    print(f"| append 1 MiB for {SUSTAINED_SECONDS} s | {speed:,.0f} MB/s (p50 {p50:,.0f} us, p99 {p99:,.0f} us, {cpu:.2f} CPU s/GB) "
+          f"| {limit:,.0f} MB/s of each | {speed / limit:.2f} |", flush=True)
+
+
+def log_and_objects(directory):
+    """MB/s of each of two writers, one that writes over a file, in synced blocks, and one that writes a new file."""
+    directory.mkdir()
+    log, new = directory / "log", directory / "new"
+    size = 2 << 30
+    subprocess.run(dd(log, size, "oflag=direct"), check=True)
+    began = time.monotonic()
+    writers = [subprocess.Popen(words) for words in (dd(log, size, "oflag=direct,dsync", "conv=notrunc"), dd(new, size, "oflag=direct"))]
+    for w in writers:
+        if w.wait() != 0:
+            raise SystemExit("mount_bench: dd failed")
+    took = time.monotonic() - began
+    shutil.rmtree(directory)
+    return size / took / 1e6
+
+
+def dd(path, size, *words):
+    return ["dd", "if=/dev/zero", f"of={path}", "bs=4M", f"count={size >> 22}", "status=none", *words]
 
 
 def make_partitions(topic, count):
@@ -174,6 +215,8 @@ def main():
     started = time.monotonic()
     with scratch("topicfs-bench-") as top:
         appends(options, top)
+        print()
+        sustained(options, top)
         print()
         reads(options, top)
     print(f"\nmount_bench took {time.monotonic() - started:.0f} s", file=sys.stderr)
