@@ -166,13 +166,15 @@ void AppendPath::sync_all(Completion<void> done) {
 
 AppendPath::Outcome AppendPath::place(Append& append) {
   if (stopped_ || (refusing_ && !append.control)) return append.error = {Errc::kClosed, 0, "the log is closing"}, Outcome::failed;
+  // Before anything else is found wrong with it: a producer that is told of a gap behind a batch that is in doubt would
+  // begin a new epoch and send that batch again, as another.
+  if (!log_.poison().what.empty()) return append.error = log_.poison(), Outcome::failed;
   if (append.now.count() == 0) append.now = clock_.wall_now();
   append.value.base_offset = append.partition->next_offset;
   Outcome outcome = append.is_batch() ? place_batch(append)
                     : append.is_large() ? place_large_text(append)
                                         : place_small_text(append);
   if (outcome == Outcome::placed) finish_placing(append);
-  if (outcome == Outcome::failed && append.error.what.empty()) append.error = log_.poison();
   if (outcome == Outcome::failed && append.error.what.empty()) append.error = {Errc::kClosed, 0, "the log is closing"};
   return outcome;
 }

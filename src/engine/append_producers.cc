@@ -40,7 +40,6 @@ AppendPath::Outcome AppendPath::judge_producer(Append& append, ProducerTable::Pr
       return Outcome::failed;
     case ProducerTable::Verdict::repeated: break;
   }
-  if (!log_.poison().what.empty()) return Outcome::failed;  // place() says why
   producer_counters_.repeated++;
   append.value.base_offset = original->batch.offset;
   append.value.log_append_time = WallMilliseconds(original->batch.timestamp);

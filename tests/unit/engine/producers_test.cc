@@ -108,6 +108,8 @@ TEST_CASE("when a sync fails, the batch, its duplicate and every later one fail,
   CHECK(repeated->code() == Errc::kReadOnly);
   CHECK(f.produce(p, 1).code() == Errc::kReadOnly);
   CHECK(f.produce(p, 0).code() == Errc::kReadOnly);  // durable, but nothing is acknowledged any more
+  CHECK(f.produce(p, 5).code() == Errc::kReadOnly);  // whatever else is wrong with it
+  CHECK(f.produce(p, 5, 1, 7, 1).code() == Errc::kReadOnly);
   f.power_cut();
   f.start();
   p = f.partition("t");
