@@ -12,6 +12,7 @@ struct AppendPath::Append {
   AppendOptions options;
   Completion<Appended> done;
   bool control = false;
+  wal::Reserve reserve = wal::Reserve::keep;
   WallMilliseconds now{0};
 
   // a text ...

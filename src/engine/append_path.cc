@@ -97,12 +97,14 @@ RequestId AppendPath::append_batch(Partition& partition, ByteSpan batch, const V
   return start(append);
 }
 
-void AppendPath::append_control(Partition& control, std::string_view json, Completion<Appended> done) {
+void AppendPath::append_control(Partition& control, std::string_view json, wal::Reserve reserve,
+                                Completion<Appended> done) {
   Append append;
   append.partition = &control;
   append.options = {Ack::durable, Wait::no};
   append.done = std::move(done);
   append.control = true;
+  append.reserve = reserve;
   ByteSpan pieces[] = {as_byte_span(json), as_byte_span("\n")};
   append.pieces = pieces;
   append.text_bytes = json.size() + 1;
@@ -189,14 +191,13 @@ static void describe(BatchRef& ref, const LinesPlan& plan, WallMilliseconds now)
 
 static uint32_t body_at(const BatchRef& ref) { return ref.at.byte() + static_cast<uint32_t>(sizeof(wal::EntryHeader)); }
 static uint32_t records_at(const BatchRef& ref) { return body_at(ref) + static_cast<uint32_t>(kBatchHeaderBytes); }
-static wal::Reserve reserve_of(bool control) { return control ? wal::Reserve::use : wal::Reserve::keep; }
 
 AppendPath::Outcome AppendPath::place_small_text(Append& append) {
   if (grow_open_batch(append)) return Outcome::placed;
   LineSplitter lines = append.lines(), again = lines;
   LinesPlan plan = plan_records(lines, 0, 0, kNoLimit);
   wal::Place place;
-  switch (log_.reserve(kBatchHeaderBytes + plan.records_bytes, place, reserve_of(append.control))) {
+  switch (log_.reserve(kBatchHeaderBytes + plan.records_bytes, place, append.reserve)) {
     case wal::Room::no: return Outcome::no_room;
     case wal::Room::poisoned: return Outcome::failed;
     case wal::Room::yes: break;
@@ -240,7 +241,7 @@ AppendPath::Outcome AppendPath::place_large_text(Append& append) {
   for (const LinesPlan& p : append.plan) footprint += wal::entry_footprint(kBatchHeaderBytes + p.records_bytes);
   if (footprint > log_.max_entry_bytes())
     return append.error = {Errc::kTooLarge, 0, "this append does not fit into one segment of the log, or takes more than half of the pool"}, Outcome::failed;
-  switch (log_.make_room(footprint, reserve_of(append.control))) {
+  switch (log_.make_room(footprint, append.reserve)) {
     case wal::Room::no: return Outcome::no_room;
     case wal::Room::poisoned: return Outcome::failed;
     case wal::Room::yes: break;

@@ -59,8 +59,9 @@ class AppendPath {
                         Completion<Appended> done);
   RequestId append_batch(Partition& partition, ByteSpan batch, const ValidateLimits& limits, bool log_append_time,
                          AppendOptions options, Completion<Appended> done);
-  /// One record of the engine's own: never waits behind others, and may use the log's reserve. kFull, kReadOnly.
-  void append_control(Partition& control, std::string_view json, Completion<Appended> done);
+  /// One record of the engine's own: never waits behind others, and may use the log's reserve, or its share of that.
+  /// kFull, kReadOnly.
+  void append_control(Partition& control, std::string_view json, wal::Reserve reserve, Completion<Appended> done);
   void cancel(RequestId request);
   void sync(Partition& partition, Completion<void> done);
   /// All that has a place in the log is durable.

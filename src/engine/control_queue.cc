@@ -21,7 +21,7 @@ void ControlQueue::change_all(DecideAll decide, Completion<void> done, By by) {
     MutexLock l(mutex_);
     if (closed_ && by == By::user) refused = {Errc::kClosed, 0, "the engine is stopping"};
     else if (queue_.size() >= kMaxQueuedChanges) refused = {Errc::kFull, 0, "too many changes of the catalog wait for the log"};
-    else if (!enqueue(std::move(decide), std::move(done))) return;
+    else if (!enqueue(std::move(decide), std::move(done), by)) return;
   }
   if (!refused.what.empty()) return done(tl::unexpected<Error>(std::move(refused)));
   run();
@@ -32,14 +32,14 @@ void ControlQueue::close(Task done) {
     MutexLock l(mutex_);
     closed_ = true;
     auto nothing = []() -> Result<std::vector<ControlRecord>> { return std::vector<ControlRecord>(); };
-    if (!enqueue(nothing, [done = std::move(done)](const Result<void>&) mutable { done(); })) return;
+    if (!enqueue(nothing, [done = std::move(done)](const Result<void>&) mutable { done(); }, By::engine)) return;
   }
   run();
 }
 
 /// True if it falls to the caller to run the queue.
-bool ControlQueue::enqueue(DecideAll decide, Completion<void> done) {
-  queue_.push_back(std::make_shared<Change>(Change{std::move(decide), std::move(done)}));
+bool ControlQueue::enqueue(DecideAll decide, Completion<void> done, By by) {
+  queue_.push_back(std::make_shared<Change>(Change{std::move(decide), std::move(done), by}));
   return !std::exchange(running_, true);
 }
 
@@ -74,7 +74,8 @@ bool ControlQueue::step(std::shared_ptr<Change> change) {
   for (const ControlRecord& r : *records) lines += (lines.empty() ? "" : "\n") + encode(r);
   // Whoever comes second, the end of this call or the completion, sees to it that the queue goes on.
   auto first = std::make_shared<std::atomic<bool>>(true);
-  appends_.append_control(*control_, lines, [this, change, records, first](Result<Appended> appended) {
+  const wal::Reserve reserve = change->by == By::engine ? wal::Reserve::use : wal::Reserve::share;
+  appends_.append_control(*control_, lines, reserve, [this, change, records, first](Result<Appended> appended) {
     for (size_t i = 0; appended && i < records->size(); i++)
       apply_((*records)[i], appended->base_offset + static_cast<int64_t>(i));
     change->done(appended ? Result<void>() : Result<void>(tl::unexpected<Error>(std::move(appended).error())));

@@ -15,7 +15,7 @@ inline constexpr size_t kMaxQueuedChanges = 100'000;
 /// On whose behalf something changes.
 enum class By {
   user,
-  engine,  ///< what an orderly end needs too
+  engine,  ///< what an orderly end needs too, and what makes room in a full log
 };
 
 /// Thread-safe.
@@ -42,8 +42,9 @@ class ControlQueue {
   struct Change {
     DecideAll decide;
     Completion<void> done;
+    By by;
   };
-  bool enqueue(DecideAll decide, Completion<void> done) REQUIRES(mutex_);
+  bool enqueue(DecideAll decide, Completion<void> done, By by) REQUIRES(mutex_);
   void run();
   /// True if the change ended at once; otherwise run() goes on when it is durable.
   bool step(std::shared_ptr<Change> change);

@@ -38,6 +38,7 @@ uint64_t Log::max_entry_bytes() const {
 Room Log::make_room(uint64_t footprint, Reserve reserve) {
   if (poisoned_ || stopping_) return Room::poisoned;
   MUST(footprint <= max_entry_bytes());
+  if (is_kept(footprint, reserve)) return starved_ = true, Room::no;
   if (has_open_ && open_.entries > 0 && tail_byte_ - open_.start + footprint > kMaxCommitBytes) close_open();
   for (int attempt = 0; attempt < 2; attempt++) {
     if (!tail_ || tail_byte_ + footprint + kCommitEntryBytes > segments_.segment_bytes()) {
@@ -115,7 +116,16 @@ bool Log::next_segment(Reserve reserve) {
   if (tail_) tail_->end = tail_byte_;
   tail_ = next;
   tail_byte_ = kBlockBytes;
+  tail_may_be_kept_ = reserve != Reserve::keep;
   return true;
+}
+
+/// The tail is the segment that was kept for the log's own records, there is no other to keep in its place, and this is
+/// not what it was kept for.
+bool Log::is_kept(uint64_t footprint, Reserve reserve) {
+  if (!tail_may_be_kept_ || reserve == Reserve::use) return false;
+  tail_may_be_kept_ = !segments_.keeps_one();
+  return tail_may_be_kept_ && (reserve == Reserve::keep || tail_byte_ + footprint > segments_.segment_bytes() / 2);
 }
 
 void Log::fill_begun(const Place& place) {

@@ -156,6 +156,7 @@ class Log final : private LogWrite {
   Commit& open_commit() REQUIRES(mutex_);
   void close_open() REQUIRES(mutex_);
   bool next_segment(Reserve reserve) REQUIRES(mutex_);
+  bool is_kept(uint64_t footprint, Reserve reserve) REQUIRES(mutex_);
   MonotonicTime start_time() REQUIRES(mutex_);
   void maybe_start() REQUIRES(mutex_);
   void arm_timer(MonotonicTime when) REQUIRES(mutex_);
@@ -174,6 +175,7 @@ class Log final : private LogWrite {
   CondVar idle_;
   Segment* tail_ GUARDED_BY(mutex_) = nullptr;
   uint32_t tail_byte_ GUARDED_BY(mutex_) = 0;
+  bool tail_may_be_kept_ GUARDED_BY(mutex_) = false;
   uint64_t next_sequence_ GUARDED_BY(mutex_), next_commit_ GUARDED_BY(mutex_);
   Commit open_ GUARDED_BY(mutex_);
   bool has_open_ GUARDED_BY(mutex_) = false;

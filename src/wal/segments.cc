@@ -16,7 +16,7 @@ namespace topicfs::wal {
 namespace {
 
 constexpr size_t kPrewriteBytes = kHugePageBytes;
-constexpr size_t kKeptSegments = 1;  // for Reserve::use
+constexpr size_t kKeptSegments = 1;  // for all but Reserve::keep
 
 Result<void> write_zeros(File& file, uint64_t bytes) {
   const HugeMemory memory(kPrewriteBytes);
@@ -167,10 +167,21 @@ void Segments::prepared(Result<std::unique_ptr<Segment>> segment, std::string pa
   if (tell) on_ready_();
 }
 
+size_t Segments::segments_left() const {
+  return ready_.size() + (preparing_ ? 1 : 0) + free_files_.size() +
+         (options_.max_segments - std::min(options_.max_segments, files_));
+}
+
+bool Segments::keeps_one() {
+  MutexLock l(mutex_);
+  if (segments_left() >= kKeptSegments) return true;
+  starved_ = true;
+  return false;
+}
+
 Segment* Segments::open_next(Reserve reserve) {
   MutexLock l(mutex_);
-  size_t left = ready_.size() + free_files_.size() + (options_.max_segments - std::min(options_.max_segments, files_));
-  if (ready_.empty() || (reserve == Reserve::keep && left <= kKeptSegments)) {
+  if (ready_.empty() || (reserve == Reserve::keep && segments_left() <= kKeptSegments)) {
     // What the pool can hold is to wait for no file the next time.
     if (!std::exchange(starved_, true) && ready_ahead_ < pool_.size_bytes() / options_.segment_bytes) ready_ahead_ *= 2;
     prepare_in_background();

@@ -81,7 +81,11 @@ class PinSet {
 };
 
 /// Whether a reservation may take what is kept back for the log's own relief.
-enum class Reserve { keep, use };
+enum class Reserve {
+  keep,
+  share,  ///< up to half of it
+  use,
+};
 
 struct SegmentOptions {
   std::string directory;
@@ -109,8 +113,10 @@ class Segments {
   void stop();  ///< no preparation begins after this; waits for one under way
 
   /// The next segment, or nullptr while none is ready. The last one that the log may have is kept for
-  /// `Reserve::use`: the records that free others must not wait for room.
+  /// the other reserves: the records that free others must not wait for room.
   Segment* open_next(Reserve reserve);
+  /// Whether one is left to keep. If not, `on_ready` is called when there may be.
+  bool keeps_one();
   /// Holds chunks for the bytes [from, to) of a live segment, giving up the oldest ones of durable data (before
   /// `durable`) as needed. False if there are not enough: then it holds those that it got, and a next try goes on
   /// from there.
@@ -139,6 +145,7 @@ class Segments {
   ChunkPool& pool() { return pool_; }
 
  private:
+  size_t segments_left() const REQUIRES(mutex_);
   Result<std::unique_ptr<Segment>> prepare(std::string path, uint32_t number);
   void prepare_in_background() REQUIRES(mutex_);
   void prepared(Result<std::unique_ptr<Segment>> segment, std::string path);
