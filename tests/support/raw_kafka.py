@@ -84,11 +84,11 @@ def frame(key, version, body, correlation=1):
     return struct.pack(">i", len(request)) + request
 
 
-def produce(topic, partition, records, acks=-1, correlation=1, timeout_ms=30000):
-    """Version 7."""
+def produce(topic, partition, records, acks=-1, correlation=1, timeout_ms=30000, version=7):
+    """Version 7 or 8, whose answer says why."""
     body = struct.pack(">hhii", -1, acks, timeout_ms, 1) + text(topic)
     body += struct.pack(">iii", 1, partition, len(records)) + records
-    return frame(PRODUCE, 7, body, correlation)
+    return frame(PRODUCE, version, body, correlation)
 
 
 def read_produced(answer):
@@ -97,6 +97,15 @@ def read_produced(answer):
     at += 2 + struct.unpack_from(">h", answer, at)[0] + 4 + 4
     error, offset = struct.unpack_from(">hq", answer, at)
     return error, offset, struct.unpack(">i", answer[-4:])[0]
+
+
+def read_refused(answer):
+    """Error code and message of an answer to one partition of version 8 without errors of records."""
+    at = 4 + 4
+    at += 2 + struct.unpack_from(">h", answer, at)[0] + 4 + 4
+    error, _, _, _, faults, length = struct.unpack_from(">hqqqih", answer, at)
+    at += 2 + 8 + 8 + 8 + 4 + 2
+    return error, answer[at:at + max(0, length)].decode() if faults == 0 else None
 
 
 def fetch(topic, partition, offset, max_bytes=1 << 20, max_wait_ms=5000, correlation=1):
@@ -140,14 +149,17 @@ def record(value, index=0):
     return varint(len(body)) + body
 
 
-def batch_of(payload, count, codec=0, timestamp=1_700_000_000_000):
-    """A batch whose records, compressed with `codec`, are `payload`."""
-    tail = struct.pack(">hiqqqhii", codec, count - 1, timestamp, timestamp, -1, -1, -1, count) + payload
+NO_PRODUCER = -1, -1, -1
+
+
+def batch_of(payload, count, codec=0, timestamp=1_700_000_000_000, producer=NO_PRODUCER):
+    """A batch whose records, compressed with `codec`, are `payload`; `producer` is an id, an epoch and a sequence."""
+    tail = struct.pack(">hiqqqhii", codec, count - 1, timestamp, timestamp, *producer, count) + payload
     return struct.pack(">qiibI", 0, len(tail) + 9, -1, 2, crc32c(tail)) + tail
 
 
-def batch(values):
-    return batch_of(b"".join(record(v, i) for i, v in enumerate(values)), len(values))
+def batch(values, producer=NO_PRODUCER):
+    return batch_of(b"".join(record(v, i) for i, v in enumerate(values)), len(values), producer=producer)
 
 
 def values_of(batches):
