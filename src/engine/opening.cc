@@ -260,10 +260,6 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
   /// A log of its own for what came out of the bucket, and a checkpoint, so that the next start needs no bucket.
   void settle() {
     LocalEngine& e = *engine_;
-    // The checkpoint may know control records that were in the lost log alone: this log's begin behind all that are
-    // known, or the next start would pass over them.
-    Partition* control = e.catalog_.partition(kControlPartition);
-    control->trim(Offset(e.control_end_.load()), control->ends().text_end, kNeverDropped);
     wal::LogPosition behind = e.log_from_;
     Result<void> r = recover({});
     e.recovered_.start.segment = std::max(e.recovered_.start.segment, behind.segment() + 1);
@@ -306,6 +302,11 @@ class EngineOpening : public std::enable_shared_from_this<EngineOpening> {
 
   Result<void> start() {
     LocalEngine& e = *engine_;
+    // The checkpoint may know control records that are lost with the log, or with its end: new ones come behind all that
+    // are known, or the next start would pass over them.
+    Partition* control = e.catalog_.partition(kControlPartition);
+    if (Offset known(e.control_end_.load()); control->next_offset < known)
+      control->trim(known, control->ends().text_end, kNeverDropped);
     for (Partition* p : e.catalog_.partitions()) p->reach_log_start();
     wal::LogOptions log;
     log.sync_interval = options_.wal_sync_interval;

@@ -350,9 +350,10 @@ bool Partition::adopt(const Extent& extent, WallMilliseconds when) {
 void Partition::reach_log_start() {
   MutexLock l(mutex_);
   if (next_offset >= ends_.log_start) return;
-  next_offset = offloaded_ = ends_.visible_end = ends_.log_start;
-  next_text = offloaded_text_ = ends_.text_end = std::max(ends_.text_start, next_text);
-  ends_.text_start = next_text;
+  next_offset = ends_.visible_end = ends_.log_start;
+  next_text = ends_.text_start = ends_.text_end = std::max(ends_.text_start, next_text);
+  // What the log still has comes again at the next start, which must not find it behind what was offloaded.
+  if (index_.empty()) offloaded_ = next_offset, offloaded_text_ = next_text;
   durable_end_.store(next_offset.v, std::memory_order_release);
 }
 

@@ -1,5 +1,7 @@
 // Ends and beginnings: what the simulation (tests/sim) found there, each as small as it gets.
+#include "metadata/checkpoint.h"
 #include "unit/engine/engine_fixture.h"
+#include "wal/log_scan.h"
 
 using namespace topicfs;
 using namespace topicfs::testing;
@@ -13,6 +15,27 @@ void append_without_running(EngineFixture& f, PartitionId p, std::string_view te
 
 void lose_disk(EngineFixture& f) {
   for (const auto& path : f.files.paths()) (void)f.files.remove(path);
+}
+
+/// Damages the batch of the log behind the checkpoint that comes after `skip` others, and cuts the log there, as topicfsctl
+/// repair does.
+void lose_log_from_batch(EngineFixture& f, size_t skip) {
+  struct Batches : wal::ScanHandler {
+    void on_entry(const wal::ScannedEntry& e) override { at.push_back(e.at); }
+    std::vector<wal::LogPosition> at;
+  } batches;
+  auto checkpoint = decode_checkpoint(f.files.contents("/data/checkpoint"));
+  REQUIRE(checkpoint);
+  auto scan = [&] { return wal::scan_log(f.files, "/data/wal", checkpoint->store, checkpoint->log_from, batches); };
+  auto whole = scan();
+  REQUIRE(whole);
+  REQUIRE(batches.at.size() > skip);
+  for (const auto& segment : whole->used)
+    if (segment.header.segment == batches.at[skip].segment()) f.files.damage(segment.path, batches.at[skip].byte() + 70);
+  auto damaged = scan();
+  REQUIRE(damaged);
+  std::vector<std::string> kept;
+  REQUIRE(wal::cut_log(f.files, "/data/wal", checkpoint->store, checkpoint->log_from, *damaged, "/data/cut", kept));
 }
 
 }  // namespace
@@ -111,6 +134,57 @@ TEST_CASE("a topic made after a recovery from the bucket is there at the next st
   f.power_cut();
   f.start();
   CHECK(f.engine->find_topic("made-later"));
+}
+
+TEST_CASE("a topic made after the end of the log was lost to damage is there at the next start") {
+  EngineFixture f;
+  f.start();
+  REQUIRE(f.append(f.make_partition("orders"), "x\n"));
+  f.stop();
+  lose_log_from_batch(f, 0);  // the record of the last offload, which the checkpoint knows
+  f.start();
+  CHECK(f.read(f.partition("orders")) == "x\n");
+  f.make_partition("made-later");
+  f.power_cut();
+  f.start();
+  CHECK(f.engine->find_topic("made-later"));
+  f.stop();
+  lose_disk(f);
+  f.start();
+  CHECK(f.engine->find_topic("made-later"));
+}
+
+TEST_CASE("a log that was cut within what is deleted goes on at the log start, start after start") {
+  EngineFixture f;
+  f.faults = [](const MemoryObjectStore::Request& r) {
+    bool fails = r.verb == MemoryObjectStore::Verb::put && r.key.starts_with("objects/");
+    return MemoryObjectStore::Fate{{}, fails ? Error{Errc::kUnavailable, 0, "503"} : Error{}};
+  };
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  for (int i = 0; i < 5; i++) REQUIRE(f.append(p, "old\n"));
+  REQUIRE(f.delete_records(p, 4));
+  auto take_checkpoint = [&] { f.executor->advance(std::chrono::minutes(20)); };
+  take_checkpoint();
+  f.power_cut();
+  lose_log_from_batch(f, 3);  // the topic, and two appends, are left
+  f.start();
+  CHECK(f.engine->ends(p)->log_start == Offset(4));
+  auto more = f.append(p, "more\n");
+  REQUIRE(more);
+  CHECK(more->base_offset == Offset(4));
+  take_checkpoint();
+  f.power_cut();
+  f.start();
+  CHECK(f.engine->ends(p)->log_start == Offset(4));
+  CHECK(f.read(p) == "more\n");
+  f.faults = {};
+  f.power_cut();
+  f.start();
+  f.stop();
+  lose_disk(f);
+  f.start();
+  CHECK(f.read(p) == "more\n");
 }
 
 TEST_CASE("recovery reads through the page cache only where there are no direct reads") {
