@@ -53,7 +53,7 @@ Completion<TopicPtr> Simulation::topic_changed(size_t topic) {
     t.busy = false;
     if (!result && result.error().code != Errc::kFull) return fail(t.name + ": " + result.error().message());
     if (!result) return t.state.refused();
-    t.state.acknowledged();
+    t.state.acknowledged(next_order_);
     if (describe(*result) != t.state.now()) fail(fmt::format("{} is {}, not {}", t.name, describe(*result), t.state.now()));
     know_topic(t, *result, false);
   };
@@ -118,7 +118,7 @@ void Simulation::delete_topic(SeededRandom& r) {
     if (!result && result.error().code != Errc::kFull && !(empty && result.error().code == Errc::kNotEmpty))
       return fail("deleting " + gone.name + ": " + result.error().message());
     if (!result) return gone.state.refused();
-    gone.state.acknowledged();
+    gone.state.acknowledged(next_order_);
     know_topic(gone, nullptr, false);
   });
 }
@@ -156,7 +156,7 @@ Completion<void> Simulation::group_changed(size_t group) {
     bool refused = !result && (result.error().code == Errc::kFull || result.error().code == Errc::kNotFound);
     if (!result && !refused) return fail(g.name + ": " + result.error().message());
     if (refused) return g.state.refused();
-    g.state.acknowledged();
+    g.state.acknowledged(next_order_);
     if (std::string found = describe(g.name); found != g.state.now())
       fail(fmt::format("{} is '{}', not '{}'", g.name, found, g.state.now()));
   };
@@ -213,6 +213,14 @@ void Simulation::check_catalog(bool lost) {
     if (!g.state.accept(found, lost)) fail(fmt::format("after a restart {} is '{}', not '{}'", g.name, found, before));
     g.busy = false;
   }
+}
+
+/// The log was cut at one point for the catalog too.
+void Simulation::check_catalog_age(uint64_t last_kept) {
+  for (const Topic& t : topics_)
+    if (t.state.is_older_than(last_kept)) fail(fmt::format("{} is '{}' again, which it was before append {} was made", t.name, t.state.now(), last_kept));
+  for (const Group& g : groups_)
+    if (g.state.is_older_than(last_kept)) fail(fmt::format("{} is '{}' again, which it was before append {} was made", g.name, g.state.now(), last_kept));
 }
 
 void Simulation::producer_ids(SeededRandom& r) {

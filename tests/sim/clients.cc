@@ -149,7 +149,7 @@ void Simulation::send_idempotent(PartitionModel& partition, SeededRandom& r) {
           note(fmt::format("again {}: {}", order, result->base_offset.v));
           PartitionModel* q = find(id);
           if (q) check(q->check_repeated(order, *result));
-          durable_floor_ = std::max(durable_floor_, order);
+          acknowledged(order);
         } else if (!repeats) {
           on_append(id, order, Ack::durable, result);
         } else if (is_too_new(result.error())) {
@@ -215,7 +215,7 @@ void Simulation::on_append(PartitionId id, uint64_t order, Ack ack, Result<Appen
   note(fmt::format("answer {} {}", order, result ? result->base_offset.v : -1));
   if (result) {
     check(p->check_answer(order, *result));
-    if (ack == Ack::durable) durable_floor_ = std::max(durable_floor_, order);
+    if (ack == Ack::durable) acknowledged(order);
     return;
   }
   switch (result.error().code) {
@@ -231,6 +231,11 @@ void Simulation::on_append(PartitionId id, uint64_t order, Ack ack, Result<Appen
       if (is_too_new(result.error())) return p->remove(order);
       return fail(fmt::format("append {}: {}", order, result.error().message()));
   }
+}
+
+void Simulation::acknowledged(uint64_t order) {
+  durable_floor_ = std::max(durable_floor_, order);
+  if (!machine_->disk.has_lied()) safe_floor_ = durable_floor_;
 }
 
 void Simulation::sync(SeededRandom& r) {
@@ -269,7 +274,7 @@ bool Simulation::may_fail(const Error& error) {
     case Errc::kClosed: return stopping_;
     case Errc::kIo:
     case Errc::kNoSpace: return disk_failed_;
-    case Errc::kCorrupt: return damaged_ || garbled_;
+    case Errc::kCorrupt: return garbled_ || !rotten_.empty();
     case Errc::kFull: return true;
     case Errc::kReadOnly: return poisoned_ = true;
     default: return false;
@@ -341,10 +346,12 @@ bool Simulation::read_all(PartitionModel& p, SeededRandom& r) {
   if (!ends) return false;
   check_ends(p, *ends);
   TextPosition at = ends->text_start;
+  size_t max_bytes = 0;
   int failures = 0;
   while (at < ends->text_end && outcome_.failure.empty()) {
     auto answer = std::make_shared<std::optional<Result<TextRead>>>();
-    machine_->engine().read_text(p.id, at, r.percent(80) ? 1 << 20 : r.between(1, 5000),
+    if (max_bytes != 1) max_bytes = r.percent(80) ? 1 << 20 : r.between(1, 5000);
+    machine_->engine().read_text(p.id, at, max_bytes,
                                 [answer](Result<TextRead> read) { *answer = std::move(read); });
     uint64_t life = machine_->life();
     if (!drive_until([&] { return answer->has_value(); })) {
@@ -357,7 +364,14 @@ bool Simulation::read_all(PartitionModel& p, SeededRandom& r) {
       at = machine_->engine().ends(p.id)->text_start;
       continue;
     }
-    if (!read && !may_fail(read.error())) fail(fmt::format("reading partition {} at {}: {}", p.id.v, at.v, read.error().message()));
+    if (!read && read.error().code == Errc::kCorrupt && is_rotten(p.id, at)) continue;
+    if (!read && read.error().code == Errc::kCorrupt && !rotten_.empty() && max_bytes > 1) {
+      max_bytes = 1;  // what comes next may be rotten, and this is not
+      continue;
+    }
+    max_bytes = 0;
+    if (!read && !(read.error().code == Errc::kCorrupt ? garbled_ : may_fail(read.error())))
+      fail(fmt::format("reading partition {} at {}: {}", p.id.v, at.v, read.error().message()));
     if (!read && ++failures > 3) return false;
     if (!read) continue;
     std::string text;
@@ -373,10 +387,12 @@ bool Simulation::fetch_all(PartitionModel& p, SeededRandom& r) {
   auto ends = machine_->engine().ends(p.id);
   if (!ends) return false;
   Offset at = ends->log_start;
+  size_t max_bytes = 0;
   int failures = 0;
   while (at < ends->durable_end && outcome_.failure.empty()) {
     auto answer = std::make_shared<std::optional<Result<Fetched>>>();
-    machine_->engine().fetch(p.id, at, r.percent(80) ? 1 << 20 : r.between(1, 5000),
+    if (max_bytes != 1) max_bytes = r.percent(80) ? 1 << 20 : r.between(1, 5000);
+    machine_->engine().fetch(p.id, at, max_bytes,
                             [answer](Result<Fetched> fetched) { *answer = std::move(fetched); });
     uint64_t life = machine_->life();
     if (!drive_until([&] { return answer->has_value(); })) {
@@ -389,7 +405,14 @@ bool Simulation::fetch_all(PartitionModel& p, SeededRandom& r) {
       at = machine_->engine().ends(p.id)->log_start;
       continue;
     }
-    if (!fetched && !may_fail(fetched.error())) fail(fmt::format("fetching partition {} at {}: {}", p.id.v, at.v, fetched.error().message()));
+    if (!fetched && fetched.error().code == Errc::kCorrupt && is_rotten(p.id, at)) continue;
+    if (!fetched && fetched.error().code == Errc::kCorrupt && !rotten_.empty() && max_bytes > 1) {
+      max_bytes = 1;
+      continue;
+    }
+    max_bytes = 0;
+    if (!fetched && !(fetched.error().code == Errc::kCorrupt ? garbled_ : may_fail(fetched.error())))
+      fail(fmt::format("fetching partition {} at {}: {}", p.id.v, at.v, fetched.error().message()));
     if (!fetched && ++failures > 3) return false;
     if (!fetched) continue;
     std::vector<std::byte> bytes;
@@ -412,7 +435,7 @@ void Simulation::verify(SeededRandom& r) {
       if (!machine_->is_up() || machine_->life() != life) return;
       bool fetched = fetch_all(t.partitions[i], r);
       if (machine_->life() != life) return;
-      if ((!read || !fetched) && !t.busy && weather_.is_fine() && !disk_failed_ && !damaged_ && !poisoned_ && outcome_.failure.empty())
+      if ((!read || !fetched) && !t.busy && weather_.is_fine() && !disk_failed_ && !poisoned_ && outcome_.failure.empty())
         fail(fmt::format("partition {} cannot be read, though nothing is wrong", t.partitions[i].id.v));
     }
   }

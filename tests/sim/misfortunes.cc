@@ -20,8 +20,7 @@ constexpr uint64_t kRequestsOfStart = 4;  // to the store, until an epoch is cla
 void Simulation::end(End how) {
   note(how == End::killed ? "killed" : "power cut");
   outcome_.crashes++;
-  if (how == End::power_cut && machine_->disk.has_lied()) damaged_ = true;
-  machine_->end(how);
+  take_down(how);
   open();
 }
 
@@ -242,6 +241,7 @@ void Simulation::open() {
     if (cut) machine_->disk.cut_power_after(random_.between(1, 300));
     bool failed_before = std::exchange(disk_failed_, false);
     garbled_ = false;
+    foretell_start();
     Result<void> opened = run_start();
     if (opened) {
       disk_failed_ |= failed_before;
@@ -251,12 +251,12 @@ void Simulation::open() {
     if (may_be_too_late_ && opened.error().what.find("with another data directory") != std::string::npos)
       return machine_->end(End::killed);
     bool power = machine_->has_power();
-    machine_->end(power ? End::killed : End::power_cut);
+    take_down(power ? End::killed : End::power_cut);
     if (!power) {
       outcome_.crashes++;
       continue;
     }
-    if (damaged_) return void(over_ = true);  // refused: as it should be
+    if (is_right_to_refuse()) return get_over_refusal();
     if (!disk_failed_ && weather_.is_fine() && !garbled_ && !lists_lag_)
       return fail("the engine does not open: " + opened.error().message());
   }
@@ -284,14 +284,18 @@ void Simulation::after_open() {
     note("an older state of the bucket was found");
     return void(over_ = true);  // what it names may be gone; no store in use has lists that lag
   }
-  uint64_t floor = damaged_ ? 0 : lost ? stored_floor_ : durable_floor_;
-  check_catalog(lost || damaged_);
-  if (lost || damaged_) producers_.clear();  // more than their last batch may be gone
-  cut_all(floor, lost || damaged_);
+  const bool damaged = std::exchange(damaged_, false);
+  if (damaged && !lost) check_damaged();
+  lied_ = is_cut_ = is_old_checkpoint_ = false;
+  uint64_t floor = lost || damaged ? stored_floor_ : durable_floor_;
+  check_catalog(lost || damaged);
+  if (lost || damaged) producers_.clear();  // more than their last batch may be gone
+  cut_all(floor, lost || damaged);
   if (!outcome_.failure.empty()) return;
-  accept_starts(lost || damaged_, damaged_ || lists_lag_);
+  check_catalog_age(durable_floor_);
+  accept_starts(lost || damaged, lists_lag_);
   check(bucket_check_.take_failure());
-  if (!lists_lag_ && !damaged_) check(bucket_check_.check_references());
+  if (!lists_lag_ && rotten_objects_.empty()) check(bucket_check_.check_references());
   SeededRandom r(random_.next());
   if (r.percent(30) && outcome_.failure.empty() && machine_->has_power()) verify(r);
 }
@@ -318,6 +322,7 @@ void Simulation::cut_all(uint64_t floor, bool lost) {
     fail(fmt::format("append {} is lost, and append {}, made after it, is there", all.first_lost, all.last_kept));
   if (all.first_lost <= floor) fail(fmt::format("append {} is lost; {} was acknowledged", all.first_lost, floor));
   durable_floor_ = all.last_kept;
+  safe_floor_ = machine_->disk.has_lied() ? std::min(safe_floor_, durable_floor_) : durable_floor_;
   stored_floor_ = std::min(stored_floor_, all.last_kept);
 }
 
@@ -436,66 +441,6 @@ void Simulation::late_put(SeededRandom& r) {
   note("late put of " + late[i].key);
   MemoryObjectStore::arrive(*bucket_, late[i]);
   late.erase(late.begin() + static_cast<ptrdiff_t>(i));
-}
-
-// ---- beyond what can be survived
-
-void Simulation::rot(SeededRandom& r) {
-  calm();
-  drive(r.below(200));
-  // Most of the time the log alone is hit, when it has several segments that nobody else has.
-  bool in_log = r.percent(70);
-  if (in_log) weather_.errors_percent = 100;
-  for (size_t i = in_log ? r.between(5, 20) : 0; i > 0 && outcome_.failure.empty() && !over_; i--) burst(r), drive(r.below(60));
-  if (!outcome_.failure.empty() || over_) return;
-  damaged_ = true;
-  for (size_t flips = r.between(1, 3); flips > 0; flips--) {
-    if (!in_log && r.percent(30)) {
-      MutexLock l(bucket_->mutex);
-      if (bucket_->objects.empty()) continue;
-      auto& [key, bytes] = *std::next(bucket_->objects.begin(), static_cast<ptrdiff_t>(r.below(bucket_->objects.size())));
-      auto copy = std::make_shared<std::vector<std::byte>>(*bytes);
-      (*copy)[r.below(copy->size())] ^= std::byte{16};
-      note("rot in " + key);
-      bytes = std::move(copy);
-    } else {
-      auto paths = machine_->disk.paths();
-      if (in_log) std::erase_if(paths, [](const std::string& name) { return name.find("segment-") == std::string::npos; });
-      std::string path = paths[r.below(paths.size())];
-      auto bytes = machine_->disk.contents(path);
-      // Behind the last byte that is not zero a segment has never been written; the last commit is just before it.
-      while (!bytes.empty() && bytes.back() == std::byte{0}) bytes.pop_back();
-      if (bytes.empty()) continue;
-      uint64_t at = r.coin() ? r.below(bytes.size()) : bytes.size() - 1 - r.below(std::min<size_t>(bytes.size(), 4096));
-      note(fmt::format("rot in {} at {}", path, at));
-      machine_->disk.damage(path, at);
-    }
-  }
-  if (!in_log) verify(r);
-  if (!outcome_.failure.empty() || over_) return;
-  weather_ = {};
-  !in_log && r.percent(20) ? lose_disk(r) : end(r.coin() ? End::killed : End::power_cut);
-  if (machine_->is_up() && outcome_.failure.empty()) verify(r);
-  over_ = true;
-}
-
-void Simulation::lie(SeededRandom& r) {
-  calm();
-  lying_ = true;
-  bool in_log = r.percent(70);  // into several segments
-  if (in_log) weather_.errors_percent = 100;
-  for (size_t i = in_log ? r.between(5, 20) : r.between(5, 100); i > 0 && outcome_.failure.empty() && !over_; i--) {
-    if (in_log) burst(r);
-    else r.coin() ? append_text(r) : append_batch(r);
-    drive(r.below(in_log ? 60 : 30));
-  }
-  if (!outcome_.failure.empty() || over_) return;
-  lying_ = r.coin();
-  weather_ = {};
-  end(End::power_cut);
-  lying_ = false;
-  if (machine_->is_up() && outcome_.failure.empty()) verify(r);
-  over_ = true;
 }
 
 }  // namespace topicfs::sim

@@ -2,8 +2,9 @@
 // One change at a time is under way, so after a crash it is either as before or as after.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 namespace topicfs::sim {
@@ -15,8 +16,9 @@ class Remembered {
   const std::string& now() const { return now_; }
   bool is_in_doubt() const { return pending_.has_value(); }
   void begin(std::string next) { pending_ = std::move(next); }
-  void acknowledged() {
-    past_.insert(now_);
+  /// `next_order`: of the next append, which the log has behind this.
+  void acknowledged(uint64_t next_order) {
+    past_[now_] = next_order;
     now_ = std::move(*pending_);
     pending_.reset();
   }
@@ -27,17 +29,22 @@ class Remembered {
   /// What came back after a restart; with `lost`, from the bucket alone, which may be behind.
   bool accept(const std::string& found, bool lost) {
     bool known = found == now_ || (pending_ && found == *pending_) || (lost && past_.contains(found));
-    past_.insert(now_);
-    if (pending_) past_.insert(*pending_);
+    came_back_before_ = found == now_ || found == pending_ || !known ? kNever : past_[found];
+    past_[now_] = kNever;
+    if (pending_) past_[*pending_] = kNever;
     now_ = found;
     pending_.reset();
     return known;
   }
+  /// What came back had been replaced before this append was made: where the append is, so is its successor.
+  bool is_older_than(uint64_t order) const { return came_back_before_ <= order; }
 
  private:
   std::string now_;
   std::optional<std::string> pending_;
-  std::set<std::string> past_;
+  static constexpr uint64_t kNever = UINT64_MAX;
+  std::map<std::string, uint64_t> past_;  ///< and the first append behind the next state
+  uint64_t came_back_before_ = kNever;
 };
 
 }  // namespace topicfs::sim

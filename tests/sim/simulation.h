@@ -6,7 +6,14 @@
 // all partitions the same, behind everything that was acknowledged; appends are there whole or not at all; both doors
 // show the same; the catalog and the groups are as acknowledged. A log start moves only where somebody asked for it or
 // retention lets it, never back, and what is before it cannot be read; offsets and text positions stay. Of the bucket: bucket_check.h. When every fault is
-// over, the engine works. Where a disk has lied or lost bits, it may refuse, but never shows a wrong byte.
+// over, the engine works.
+//
+// Where a disk has lost bits, or has lied about syncs before its power went, forecast.h tells from its bytes whether the
+// engine must come up or refuse, and where each partition then ends, which is exact. Nothing is lost that the disk had when
+// it last owed nothing, nor what a clean stop has stored. What is refused is repaired as topicfsctl does it, which keeps all
+// before the damage and nothing behind it; or is given up for what the bucket has. A lost bit in an object makes reads of
+// what is in its block fail, or of all that is in an object of which it is the footer; nothing else fails, and no wrong byte
+// is ever shown. Then life goes on.
 #pragma once
 
 #include <functional>
@@ -14,6 +21,7 @@
 #include <set>
 
 #include "sim/bucket_check.h"
+#include "sim/forecast.h"
 #include "sim/group_text.h"
 #include "sim/machine.h"
 #include "support/partition_model.h"
@@ -101,6 +109,7 @@ class Simulation final : private EngineListener {
   void read_text(SeededRandom& r);
   void fetch(SeededRandom& r);
   bool may_fail(const Error& error);
+  void acknowledged(uint64_t order);
   bool is_deleted(PartitionId id, TextPosition at);
   bool is_deleted(PartitionId id, Offset at);
   bool read_all(PartitionModel& p, SeededRandom& r);
@@ -122,6 +131,7 @@ class Simulation final : private EngineListener {
   std::string describe(const TopicPtr& topic);
   std::string describe(const std::string& group);
   void check_catalog(bool lost);
+  void check_catalog_age(uint64_t last_kept);
   bool is_in_doubt(const Error& error);
 
   // log_starts.cc
@@ -162,11 +172,26 @@ class Simulation final : private EngineListener {
   void end_zombie();
   void check_too_late();
   bool is_announced();
-  void rot(SeededRandom& r);
-  void lie(SeededRandom& r);
   void cut_all(uint64_t floor, bool lost);
   void accept_starts(bool lost, bool may_be_older);
   void calm();
+
+  // damage.cc
+  void rot(SeededRandom& r);
+  void rot_in_bucket(SeededRandom& r);
+  void rot_in_file(SeededRandom& r, bool in_log);
+  void lie(SeededRandom& r);
+  void take_down(End how);
+  void live_on(SeededRandom& r);
+  bool is_rotten(PartitionId id, TextPosition& at) const;
+  bool is_rotten(PartitionId id, Offset& at) const;
+  void mend_bucket();
+  void foretell_start();
+  bool is_right_to_refuse() const;
+  void get_over_refusal();
+  void repair();
+  void check_damaged();
+  const Forecast* forecast_of_open() const { return damaged_ && !disk_lost_ ? &forecast_ : nullptr; }
 
   const uint64_t seed_;
   const std::vector<Step> plan_;
@@ -204,8 +229,18 @@ class Simulation final : private EngineListener {
   bool garbled_ = false;         ///< some answer of the store was, in this life of the process
   bool lists_lag_ = false;       ///< some list has left something out since the disk was lost
   bool disk_lost_ = false;       ///< the engine must come up from the bucket
-  bool damaged_ = false;         ///< beyond what can be survived
   bool lying_ = false;           ///< syncs do
+  bool damaged_ = false;         ///< the disk has lost bits, or what it had said was safe, since the last opening
+  bool lied_ = false;            ///< it is that; else bits
+  bool is_cut_ = false;          ///< ... and is repaired
+  bool is_old_checkpoint_ = false;  ///< so that the newer one is lost
+  uint64_t safe_floor_ = 0;      ///< durable_floor_ as of when the disk last owed nothing that it had said was safe
+  Forecast forecast_;            ///< of the next opening, if damaged_
+  std::vector<BatchPlace> rotten_;  ///< reads of these may fail
+  struct RottenObject {
+    MemoryBucket::Bytes before, after;
+  };
+  std::map<std::string, RottenObject> rotten_objects_;
   bool over_ = false;
 };
 

@@ -14,6 +14,16 @@ bool is_dsync(SyncMethod method) {
   return method == SyncMethod::direct_dsync || method == SyncMethod::buffered_dsync;
 }
 
+void forget_between(std::set<uint64_t>& places, uint64_t from, uint64_t to) {
+  places.erase(places.lower_bound(from), places.lower_bound(to));
+}
+
+void flip_bit(std::vector<std::byte>& bytes, std::set<uint64_t>& flipped, uint64_t position) {
+  if (position >= bytes.size()) return;
+  bytes[position] ^= std::byte{1};
+  if (!flipped.erase(position)) flipped.insert(position);
+}
+
 std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 }  // namespace
@@ -27,16 +37,29 @@ void MemoryFileSystem::Node::put(uint64_t position, ByteSpan bytes) {
     sectors.resize((written.size() + kSector - 1) / kSector, Sector::clean);
   }
   std::memcpy(written.data() + position, bytes.data(), bytes.size());
+  forget_between(damaged, position, position + bytes.size());
   for (uint64_t s = position / kSector; s <= (position + bytes.size() - 1) / kSector; s++) {
     if (sectors[s] == Sector::clean) unsynced.push_back(static_cast<uint32_t>(s));
     sectors[s] = Sector::written;
   }
 }
 
+void MemoryFileSystem::Node::flip(uint64_t position) {
+  flip_bit(written, damaged, position);
+  flip_bit(durable, damaged_durably, position);
+}
+
+void MemoryFileSystem::Node::mend(uint64_t position) {
+  if (damaged.contains(position)) flip_bit(written, damaged, position);
+  if (damaged_durably.contains(position)) flip_bit(durable, damaged_durably, position);
+}
+
 void MemoryFileSystem::Node::make_durable(uint32_t sector) {
   size_t at = sector * kSector, n = std::min(kSector, written.size() - at);
   if (durable.size() < at + n) durable.resize(at + n);
   std::memcpy(durable.data() + at, written.data() + at, n);
+  forget_between(damaged_durably, at, at + n);
+  damaged_durably.insert(damaged.lower_bound(at), damaged.lower_bound(at + n));
 }
 
 void MemoryFileSystem::Node::sync() {
@@ -86,6 +109,7 @@ void MemoryFileSystem::Node::crash(const Keep& keep) {
     if (durable.size() < written.size() && keep()) durable.resize(written.size());
   }
   written = durable;
+  damaged = damaged_durably;
   sectors.assign((written.size() + kSector - 1) / kSector, Sector::clean);
   unsynced.clear();
   lied = false;
@@ -263,9 +287,36 @@ bool MemoryFileSystem::has_lied() {
 
 void MemoryFileSystem::damage(const std::string& path, uint64_t position) {
   MutexLock l(mutex_);
-  Node& n = *names_.at(path);
-  n.written.at(position) ^= std::byte{1};
-  if (position < n.durable.size()) n.durable[position] ^= std::byte{1};
+  names_.at(path)->flip(position);
+}
+
+void MemoryFileSystem::mend() {
+  MutexLock l(mutex_);
+  for (auto& [path, node] : names_) {
+    std::set<uint64_t> places = node->damaged;
+    places.insert(node->damaged_durably.begin(), node->damaged_durably.end());
+    for (uint64_t position : places) node->mend(position);
+  }
+}
+
+MemoryFileSystem::Image MemoryFileSystem::image(const std::string& path) {
+  MutexLock l(mutex_);
+  const Node& n = *names_.at(path);
+  Image image{n.written, n.damaged};
+  n.see_lost(0, image.bytes);
+  for (uint32_t s : n.unsynced) {
+    if (n.sectors[s] != Sector::forgotten) continue;
+    uint64_t at = s * kSector, end = at + kSector;
+    forget_between(image.damaged, at, end);
+    image.damaged.insert(n.damaged_durably.lower_bound(at), n.damaged_durably.lower_bound(end));
+  }
+  return image;
+}
+
+std::vector<std::byte> MemoryFileSystem::Image::undamaged() const {
+  std::vector<std::byte> all = bytes;
+  for (uint64_t position : damaged) all[position] ^= std::byte{1};
+  return all;
 }
 
 std::vector<std::string> MemoryFileSystem::paths() {
@@ -273,6 +324,11 @@ std::vector<std::string> MemoryFileSystem::paths() {
   std::vector<std::string> all;
   for (auto& [path, node] : names_) all.push_back(path);
   return all;
+}
+
+bool MemoryFileSystem::has(const std::string& path) {
+  MutexLock l(mutex_);
+  return names_.contains(path);
 }
 
 std::vector<std::byte> MemoryFileSystem::contents(const std::string& path) {

@@ -72,7 +72,17 @@ class MemoryFileSystem final : public FileSystem {
 
   /// Flips a bit, in both images.
   void damage(const std::string& path, uint64_t position);
+  /// Flips every bit back that damage() has flipped, and that nobody has written over.
+  void mend();
+  /// A file as direct reads see it, and where bits of it are flipped: bytes that damage() hit, and nobody has written since.
+  struct Image {
+    std::vector<std::byte> bytes;
+    std::set<uint64_t> damaged;
+    std::vector<std::byte> undamaged() const;
+  };
+  Image image(const std::string& path);
   std::vector<std::string> paths();
+  bool has(const std::string& path);
   std::vector<std::byte> contents(const std::string& path);
   /// Every file is gone, as with the disk.
   void wipe();
@@ -98,6 +108,9 @@ class MemoryFileSystem final : public FileSystem {
     std::vector<Sector> sectors;       ///< of `written`
     std::vector<uint32_t> unsynced;    ///< numbers of those that are not clean
     bool lied = false;
+    std::set<uint64_t> damaged, damaged_durably;  ///< bytes with a flipped bit, of either image
+    void flip(uint64_t position);
+    void mend(uint64_t position);
     void put(uint64_t position, ByteSpan bytes);
     void make_durable(uint32_t sector);
     void sync();

@@ -219,6 +219,15 @@ Verdict PartitionModel::cut_at(const PartitionEnds& ends, bool lost, Cut& cut) {
   return {};
 }
 
+uint64_t PartitionModel::first_beyond(Offset end) const {
+  Offset offset;
+  for (const ModelAppend& a : appends_) {
+    offset += a.records();
+    if (a.placed && offset > end) return a.order;
+  }
+  return UINT64_MAX;
+}
+
 // ---- the log start
 
 Verdict PartitionModel::check_start(const PartitionEnds& ends, std::span<const ModelLimits> limits, int64_t now) {

@@ -71,6 +71,9 @@ class PartitionModel {
   /// within an append.
   Verdict cut_at(const PartitionEnds& ends, bool lost, Cut& cut);
 
+  /// Order of the first append that has a place for certain and is not all before `end`; UINT64_MAX: none.
+  uint64_t first_beyond(Offset end) const;
+
   // ---- the log start: it moves only where it was asked to, or as far as limits let it
 
   Offset start() const { return start_; }

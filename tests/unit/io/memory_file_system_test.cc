@@ -117,3 +117,35 @@ TEST_CASE("when the power is cut everything fails, and the last write may have c
   CHECK(text.find('x') != std::string::npos);
   CHECK(text != std::string(8192, 'x'));
 }
+
+TEST_CASE("a flipped bit is known until it is written over or mended, in what is durable and in what is not") {
+  MemoryFileSystem fs;
+  auto file = make(fs, "/d/file", SyncMethod::buffered);
+  REQUIRE(fs.sync_directory("/d"));
+  write(*file, 0, std::string(2000, 'a'));
+  REQUIRE(file->sync());
+  fs.damage("/d/file", 10);
+  fs.damage("/d/file", 1500);
+  CHECK(fs.contents("/d/file")[10] == std::byte{'a' ^ 1});
+  auto image = fs.image("/d/file");
+  CHECK(image.damaged == std::set<uint64_t>{10, 1500});
+  CHECK(as_text(image.undamaged()) == std::string(2000, 'a'));
+  write(*file, 10, "b");
+  CHECK(fs.image("/d/file").damaged == std::set<uint64_t>{1500});
+  SUBCASE("a crash brings the flipped bit back that was written over") {
+    fs.crash();
+    CHECK(fs.image("/d/file").damaged == std::set<uint64_t>{10, 1500});
+    fs.mend();
+    CHECK(read(fs, "/d/file") == std::string(2000, 'a'));
+  }
+  SUBCASE("a sync makes it go for good") {
+    REQUIRE(file->sync());
+    fs.crash();
+    CHECK(fs.image("/d/file").damaged == std::set<uint64_t>{1500});
+    fs.mend();
+    CHECK(read(fs, "/d/file") == std::string(10, 'a') + "b" + std::string(1989, 'a'));
+  }
+  CHECK(fs.image("/d/file").damaged.empty());
+  fs.crash();
+  CHECK(fs.image("/d/file").damaged.empty());
+}
