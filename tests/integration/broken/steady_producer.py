@@ -93,9 +93,11 @@ def main(library, broker, topic):
     client = {"confluent_kafka": Confluent, "kafka": Python}[library](broker, topic, events)
     made = 0
     while not select.select([sys.stdin], [], [], PAUSE_S)[0]:
-        client.append(b"%d" % made)
+        try:
+            client.append(b"%d" % made)
+        finally:
+            assert not events.errors, events.errors[0]  # why nothing more can be appended, if so
         made += 1
-        assert not events.errors, events.errors[0]
     client.finish()
     assert not events.errors, events.errors[0]
     assert events.delivered == made, (events.delivered, made)
