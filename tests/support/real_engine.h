@@ -30,9 +30,10 @@ inline EngineOptions small_engine_in(const std::string& directory, uint64_t pool
 class RealEngine {
  public:
   /// Its data go below `options.data_dir`.
-  RealEngine(EngineOptions options, std::unique_ptr<ObjectStore> store)
+  RealEngine(EngineOptions options, std::unique_ptr<ObjectStore> store,
+             std::unique_ptr<FileSystem> files = make_posix_file_system())
       : store_(std::move(store)),
-        files_(make_posix_file_system()),
+        files_(std::move(files)),
         executor_(std::make_unique<ThreadExecutor>("test", system_clock())),
         device_(make_threaded_log_device(2)) {
     auto opened = wait_for<std::unique_ptr<LocalEngine>>([&](auto done) {
@@ -43,7 +44,7 @@ class RealEngine {
     engine_ = std::move(*opened);
   }
   ~RealEngine() {
-    (void)wait_for<void>([&](auto done) { engine_->stop(system_clock().now() + std::chrono::seconds(20), std::move(done)); });
+    if (!is_dead_) (void)stop();
     engine_->close();
     device_.reset();
     store_.reset();
@@ -54,12 +55,21 @@ class RealEngine {
 
   LocalEngine* operator->() { return engine_.get(); }
 
+  Result<void> stop() {
+    is_dead_ = true;
+    return wait_for<void>([&](auto done) { engine_->stop(system_clock().now() + std::chrono::seconds(20), std::move(done)); });
+  }
+  /// It will not be asked to stop, as a process is not that is killed: see killable.h.
+  void die() { is_dead_ = true; }
+
   /// The answer of a verb: `call` gets the completion.
   template <class T, class Call>
   static Result<T> wait_for(Call call) {
-    std::promise<Result<T>> answer;
-    call([&answer](Result<T> r) { answer.set_value(std::move(r)); });
-    return answer.get_future().get();
+    // Shared: who answers may still be in set_value when the answer is here.
+    auto answer = std::make_shared<std::promise<Result<T>>>();
+    auto future = answer->get_future();
+    call([answer](Result<T> r) { answer->set_value(std::move(r)); });
+    return future.get();
   }
 
   std::vector<PartitionId> make_topic(const std::string& name, int32_t partitions) {
@@ -79,6 +89,7 @@ class RealEngine {
   std::unique_ptr<ThreadExecutor> executor_;
   std::unique_ptr<LogDevice> device_;
   std::unique_ptr<LocalEngine> engine_;
+  bool is_dead_ = false;
 };
 
 }  // namespace topicfs

@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "object/dir/dir_store.h"
-#include "support/partition_model.h"
-#include "support/real_engine.h"
+#include "support/engine_views.h"
 #include "support/temporary_directory.h"
 
 using namespace topicfs;
@@ -24,43 +23,6 @@ std::unique_ptr<ObjectStore> store_in(const std::string& directory) {
   auto opened = DirStore::open(directory + "/store");
   REQUIRE(opened);
   return std::move(*opened);
-}
-
-std::string read(RealEngine& e, PartitionId p) {
-  std::string all;
-  for (;;) {
-    auto r = RealEngine::wait_for<TextRead>(
-        [&](auto done) { e->read_text(p, TextPosition(static_cast<int64_t>(all.size())), 1 << 20, std::move(done)); });
-    REQUIRE_MESSAGE(r, (r ? "" : r.error().message()));
-    if (r->text.size == 0) return all;
-    for (ByteSpan piece : r->text.pieces) all += as_text(piece);
-  }
-}
-
-std::vector<std::byte> fetch(RealEngine& e, PartitionId p, Offset from) {
-  auto r = RealEngine::wait_for<Fetched>([&](auto done) { e->fetch(p, from, 1 << 20, std::move(done)); });
-  REQUIRE_MESSAGE(r, (r ? "" : r.error().message()));
-  std::vector<std::byte> all;
-  for (ByteSpan piece : r->batches.pieces) all.insert(all.end(), piece.begin(), piece.end());
-  return all;
-}
-
-/// Both views of the partition are what the model says, to their ends.
-void check_views(RealEngine& e, sim::PartitionModel& model) {
-  auto ends = e->ends(model.id);
-  REQUIRE(ends);
-  CHECK(model.check_ends(*ends) == "");
-  CHECK(ends->visible_end == model.end());
-  std::string text = read(e, model.id);
-  CHECK(model.check_text(TextPosition(0), text) == "");
-  CHECK(TextPosition(static_cast<int64_t>(text.size())) == model.text_end());
-  for (Offset at(0); at < ends->durable_end;) {
-    auto batches = fetch(e, model.id, at);
-    REQUIRE_FALSE(batches.empty());
-    Offset end;
-    REQUIRE(model.check_batches(at, batches, end) == "");
-    at = end;
-  }
 }
 
 /// A line of its own for each append, short and long ones.
@@ -121,7 +83,7 @@ TEST_CASE("writers, readers and offloads at once lose and tear nothing, and a re
     std::thread reader([&] {
       while (writing)
         for (PartitionId p : partitions)
-          if (std::string text = read(e, p); !text.empty() && text.find('\0') != std::string::npos) std::abort();
+          if (std::string text = read_from(e, p, TextPosition(0)); !text.empty() && text.find('\0') != std::string::npos) std::abort();
     });
     std::vector<Written> written[kWriters], all;
     std::vector<std::thread> writers;
