@@ -159,7 +159,7 @@ void Simulation::finish() {
   if (zombie_ && is_announced()) check_too_late();
   end_zombie();
   restart();  // the log may be poisoned, and nobody been told
-  if (!outcome_.failure.empty()) return;
+  if (!outcome_.failure.empty() || over_) return;
   calm();
   std::vector<Topic*> there;
   for (Topic& t : topics_)
@@ -184,10 +184,12 @@ void Simulation::finish() {
     durable_floor_ = order;
   }
   verify(r);
-  if (!outcome_.failure.empty()) return;
+  if (!outcome_.failure.empty() || over_) return;
   restart();
+  if (over_) return;
   if (stored_floor_ < durable_floor_ && outcome_.failure.empty()) return fail("with all faults over, a clean stop does not offload");
   lose_disk(r);
+  if (over_) return;
   verify(r);
   check(bucket_check_.check_references());
   if (outcome_.failure.empty()) check_retention(r);
