@@ -340,12 +340,17 @@ void AppendPath::fill(Append& append) {
       put_file_headers(bytes, part.ref, append.now.count(), append.partition->id, leader_epoch_);
     }
   }
+  // Visible first: the commit that waits for this copy moves the durable end, which is never beyond the visible one.
+  std::vector<Partition::VisibleWaiter> visible;
+  for (const Part& part : append.parts) {
+    std::vector<Partition::VisibleWaiter> more = append.partition->mark_filled(part.ref.base);
+    visible.insert(visible.end(), std::move_iterator(more.begin()), std::move_iterator(more.end()));
+  }
   {
     MutexLock l(log_.mutex());
     log_.fill_ended(append.parts.front().place);
   }
-  for (const Part& part : append.parts)
-    for (auto& waiter : append.partition->mark_filled(part.ref.base)) waiter.done(std::move(waiter.value));
+  for (Partition::VisibleWaiter& waiter : visible) waiter.done(std::move(waiter.value));
 }
 
 void AppendPath::put_batch(Append& append, const Part& part) {

@@ -352,8 +352,8 @@ class World {
         if (!read) error = read.error();
         else for (ByteSpan piece : read->text.pieces) seen.text += as_text(piece);
       } else {
-        // A commit may be durable a moment before a writer's thread has made what it holds visible.
-        auto durable = static_cast<uint64_t>(std::min(ends->durable_end, ends->visible_end).v), oldest = r.coin() ? durable - std::min<uint64_t>(durable, 3) : 0;
+        CHECK(ends->durable_end <= ends->visible_end);
+        auto durable = static_cast<uint64_t>(ends->durable_end.v), oldest = r.coin() ? durable - std::min<uint64_t>(durable, 3) : 0;
         seen.from = Offset(static_cast<int64_t>(r.between(oldest, durable)));
         auto fetched = RealEngine::wait_for<Fetched>(
             [&](auto done) { e->fetch(seen.partition, seen.from, r.between(1, 20'000), std::move(done)); });
