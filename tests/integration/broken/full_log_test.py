@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -24,6 +25,7 @@ from faults import ONLY_FDATASYNC, STORE_WRITES, SYNCS, WRITES  # noqa: E402
 
 REQUEST_TIMED_OUT, KAFKA_STORAGE_ERROR = 7, 56
 LIMIT_S = 30
+USUAL_WAIT_S = 0.1  # for which nobody is throttled
 ID = 10**9  # of a producer
 KEPT_SEGMENTS = 1  # of the log, for its own records
 
@@ -126,6 +128,18 @@ class FullLogCase(broken_case.BrokenCase):
         made = raw_kafka.Connection(self.daemon.kafka_addr, timeout=LIMIT_S)
         self.addCleanup(made.close)
         return made
+
+    def partition(self, topic, n=0):
+        """One that the gateway has heard of, too: a client would ask again."""
+        path = super().partition(topic, n)
+        connection = self.connection()
+
+        def is_known():
+            connection.send(raw_kafka.fetch(topic, n, 0, max_wait_ms=0))
+            return raw_kafka.read_fetched(connection.receive())[0] == 0
+
+        wait_until(is_known, LIMIT_S, "the gateway's catalog")
+        return path
 
     def log_bytes(self, status):
         """Between what is offloaded and what is durable."""
@@ -234,6 +248,7 @@ class StoreGone(FullLogCase):
             connection = self.connection()
             connection.send(raw_kafka.produce("produced", 0, raw_kafka.batch([b"waited"])))
             wait_until(lambda: self.appends()["waiting"] == 2, LIMIT_S, "two appends that wait")
+            time.sleep(2 * USUAL_WAIT_S)
             self.faults.set(STORE_WRITES, 0)
             error, offset, throttle_ms = raw_kafka.read_produced(connection.receive())
             self.assertEqual((error, offset), (0, 0))
