@@ -43,6 +43,14 @@ struct RescueFixture : EngineFixture {
     kill();
     return message;
   }
+  /// The whole course of it; the keys of the objects.
+  std::vector<std::string> rescue() {
+    store_is_back();
+    fail_log();
+    CHECK(stop_message().find(kSaved) != std::string::npos);
+    options.offload_interval = seconds(10);
+    return keys("objects/");
+  }
   size_t objects() { return keys("objects/").size(); }
 };
 
@@ -85,9 +93,7 @@ TEST_CASE("topics, settings and log starts that were acknowledged before the log
   PartitionId p = f.partition("orders");
   f.make_partition("later", 3);
   CHECK(f.delete_records(p, 5) == Offset(5));
-  f.store_is_back();
-  f.fail_log();
-  CHECK(f.stop_message().find(kSaved) != std::string::npos);
+  f.rescue();
   f.files.wipe();
   f.start();
   REQUIRE(f.engine->find_topic("later"));
@@ -118,12 +124,8 @@ TEST_CASE("an engine that ends before its rescue is over says how much is in the
 
 TEST_CASE("a start from the log, after a rescue, has everything once, and the rescued objects go") {
   RescueFixture f(5);
-  f.store_is_back();
-  f.fail_log();
-  CHECK(f.stop_message().find(kSaved) != std::string::npos);
-  auto rescued = f.keys("objects/");
+  auto rescued = f.rescue();
   REQUIRE(rescued.size() >= 4);
-  f.options.offload_interval = seconds(10);
   f.start();
   std::string all = f.read(f.partition("orders"));
   CHECK(all.starts_with(f.acknowledged));
@@ -141,12 +143,8 @@ TEST_CASE("a start from the log, after a rescue, has everything once, and the re
 
 TEST_CASE("rescued objects go though the daemon was started several times before one could write to the store") {
   RescueFixture f(5);
-  f.store_is_back();
-  f.fail_log();
-  CHECK(f.stop_message().find(kSaved) != std::string::npos);
-  auto rescued = f.keys("objects/");
+  auto rescued = f.rescue();
   REQUIRE(rescued.size() >= 4);
-  f.options.offload_interval = seconds(10);
   for (int i = 0; i < 3; i++) {
     f.start();
     f.power_cut();
