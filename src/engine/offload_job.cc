@@ -9,7 +9,7 @@ static constexpr char kControlName[] = "topicfs.control";  // of partition 0, in
 void Offloader::announce_epoch(std::shared_ptr<Job> job) {
   if (parts_.checkpoints.announced()) return gather(std::move(job));
   parts_.checkpoints.save(Upload::yes, [this, job](Result<SavedCheckpoint> r) {
-    if (!r) return try_again(job_retry_, std::move(r).error(), [this, job] { announce_epoch(job); });
+    if (!r) return try_again(Chain::objects, std::move(r).error(), [this, job] { announce_epoch(job); });
     gather(job);
   });
 }
@@ -24,7 +24,7 @@ void Offloader::gather(std::shared_ptr<Job> job) {
     job->builder.reset();
     job->bytes.reset();
     if (gathered) announce_deletions(job);
-    else try_again(job_retry_, std::move(gathered).error(), [this, job] { gather(job); });
+    else try_again(Chain::objects, std::move(gathered).error(), [this, job] { gather(job); });
   });
 }
 
@@ -42,7 +42,7 @@ bool Offloader::deletions_are_known(const Job& job) {
 
 void Offloader::announce_deletions(std::shared_ptr<Job> job) {
   parts_.checkpoints.save(Upload::yes, [this, job](Result<SavedCheckpoint> r) {
-    if (!r) return try_again(job_retry_, std::move(r).error(), [this, job] { gather(job); });
+    if (!r) return try_again(Chain::objects, std::move(r).error(), [this, job] { gather(job); });
     gather(job);
   });
 }
@@ -97,7 +97,7 @@ void Offloader::add_batches(Job& job, Partition& partition) {
 /// Tried again with the same bytes under the same key: a PUT whose answer was lost, or that comes late, does no harm.
 void Offloader::put(std::shared_ptr<Job> job) {
   parts_.store.put(job->object.key, job->built.pieces, Overwrite::allow, [this, job](Result<void> r) {
-    if (!r) return try_again(job_retry_, std::move(r).error(), [this, job] { put(job); });
+    if (!r) return try_again(Chain::objects, std::move(r).error(), [this, job] { put(job); });
     {
       MutexLock l(mutex_);
       failures_in_a_row_ = 0;

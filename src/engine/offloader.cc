@@ -218,7 +218,7 @@ void Offloader::record() {
     return records;
   };
   auto recorded = [this, taken](Result<void> r) {
-    if (!r) return try_again(record_retry_, std::move(r).error(), [this] { record_again(); });
+    if (!r) return try_again(Chain::records, std::move(r).error(), [this] { record_again(); });
     std::vector<std::shared_ptr<Job>> known;
     {
       MutexLock l(mutex_);
@@ -269,19 +269,20 @@ void Offloader::apply(const StoredObject& object) {
 
 /// There is no later any more.
 void Offloader::retry_now() {
-  for (Retry* r : {&job_retry_, &record_retry_}) {
+  for (Chain chain : {Chain::objects, Chain::records}) {
     Task again;
     {
       MutexLock l(mutex_);
-      if (!r->timer || !parts_.executor.cancel(std::exchange(r->timer, 0))) continue;
-      again = std::move(r->task);
+      Retry& r = retry_of(chain);
+      if (!r.timer || !parts_.executor.cancel(std::exchange(r.timer, 0))) continue;
+      again = std::move(r.task);
     }
     parts_.executor.post(std::move(again));
   }
 }
 
 /// The store, or the disk, may come back: waits longer each time, with jitter, up to kLastRetry.
-void Offloader::try_again(Retry& retry, Error error, Task task) {
+void Offloader::try_again(Chain chain, Error error, Task task) {
   lose_patience();
   MutexLock l(mutex_);
   quick_ = false;
@@ -293,14 +294,14 @@ void Offloader::try_again(Retry& retry, Error error, Task task) {
   if (failures_in_a_row_ == 1 || doublings > 7)
     LOG_WARNING("an offload to {} failed and will be tried again: {}", parts_.store.url(), error.message());
   if (stopped_) return;
-  retry.task = std::move(task);
-  retry.timer = parts_.executor.at(parts_.clock.now() + wait, [this, &retry] {
+  retry_of(chain).task = std::move(task);
+  retry_of(chain).timer = parts_.executor.at(parts_.clock.now() + wait, [this, chain] {
     Task again;
     {
       MutexLock inner(mutex_);
-      retry.timer = 0;
+      retry_of(chain).timer = 0;
       if (stopped_) return;
-      again = std::move(retry.task);
+      again = std::move(retry_of(chain).task);
     }
     again();
   });
@@ -375,7 +376,7 @@ void Offloader::end_finish(Result<void> result) {
 void Offloader::stop() {
   MutexLock l(mutex_);
   stopped_ = true;
-  for (TimerId* t : {&timer_, &finish_timer_, &job_retry_.timer, &record_retry_.timer, &patience_timer_})
+  for (TimerId* t : {&timer_, &finish_timer_, &object_retry_.timer, &record_retry_.timer, &patience_timer_})
     if (*t) parts_.executor.cancel(std::exchange(*t, 0));
 }
 

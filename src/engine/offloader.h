@@ -110,11 +110,14 @@ class Offloader {
   void note_put(const std::shared_ptr<Job>& job);
   void record();
   void record_again();
+  /// Two things go on at a time, each a chain of steps of which one may wait to be tried again.
+  enum class Chain { objects, records };
   struct Retry {
     TimerId timer = 0;
     Task task;
   };
-  void try_again(Retry& retry, Error error, Task task);
+  Retry& retry_of(Chain chain) REQUIRES(mutex_) { return chain == Chain::objects ? object_retry_ : record_retry_; }
+  void try_again(Chain chain, Error error, Task task);
   void retry_now();
   void be_patient();
   void lose_patience();
@@ -152,7 +155,7 @@ class Offloader {
   bool stopped_ GUARDED_BY(mutex_) = false, considering_ GUARDED_BY(mutex_) = false;
   int failures_in_a_row_ GUARDED_BY(mutex_) = 0;
   TimerId timer_ GUARDED_BY(mutex_) = 0;
-  Retry job_retry_ GUARDED_BY(mutex_), record_retry_ GUARDED_BY(mutex_);
+  Retry object_retry_ GUARDED_BY(mutex_), record_retry_ GUARDED_BY(mutex_);
   bool quick_ GUARDED_BY(mutex_) = false;  ///< the last job was
   TimerId patience_timer_ GUARDED_BY(mutex_) = 0;
   Completion<void> finish_done_ GUARDED_BY(mutex_);
