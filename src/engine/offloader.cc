@@ -17,7 +17,8 @@ constexpr uint64_t kReadBackBytes = 24 << 20;        // of an object's batches t
 constexpr uint64_t kObjectsPerCheckpoint = 64;       // of what a recovery from the bucket reads footers
 constexpr MonotonicTime kFirstRetry = std::chrono::milliseconds(200), kLastRetry = std::chrono::seconds(30);
 constexpr size_t kMostUnrecorded = 8;                // objects that are put, while the log writes what says so
-constexpr MonotonicTime kQuick = std::chrono::milliseconds(200);  // for one object
+constexpr int64_t kQuickBytes = 64 << 20;           // that are put within kQuick
+constexpr MonotonicTime kQuick = std::chrono::milliseconds(200);
 
 }  // namespace
 
@@ -188,13 +189,15 @@ void Offloader::note_put(const std::shared_ptr<Job>& job) {
   if (job->builder->batches() == 0) job->object.key.clear();  // of topics that were deleted
   {
     MutexLock l(mutex_);
+    const MonotonicTime took = parts_.clock.now() - job->began;
+    const auto bytes = static_cast<int64_t>(job->payload_end - put_payload_);
+    quick_ = took <= kQuick && took * kQuickBytes <= kQuick * bytes;
     put_to_ = job->object.to;
     if (!job->object.key.empty()) put_sequence_ = job->object.sequence;
     put_payload_ = job->payload_end;
     while (!marks_.empty() && marks_.front().end <= put_to_) marks_.pop_front();
     counters_.objects++;
     counters_.bytes += job->object.size_bytes;
-    quick_ = parts_.clock.now() - job->began <= kQuick;
     busy_ = false;
     if (!is_poisoned()) unrecorded_.push_back(job);
   }

@@ -156,7 +156,7 @@ class Offloader {
   int failures_in_a_row_ GUARDED_BY(mutex_) = 0;
   TimerId timer_ GUARDED_BY(mutex_) = 0;
   Retry object_retry_ GUARDED_BY(mutex_), record_retry_ GUARDED_BY(mutex_);
-  bool quick_ GUARDED_BY(mutex_) = false;  ///< the last job was
+  bool quick_ GUARDED_BY(mutex_) = false;  ///< the last object was put fast
   TimerId patience_timer_ GUARDED_BY(mutex_) = 0;
   Completion<void> finish_done_ GUARDED_BY(mutex_);
   TimerId finish_timer_ GUARDED_BY(mutex_) = 0;
