@@ -123,6 +123,10 @@ void Simulation::append_idempotent(SeededRandom& r) {
 void Simulation::send_idempotent(PartitionModel& partition, SeededRandom& r) {
   PartitionModel* p = &partition;
   Producer& producer = producers_[p->id];
+  // The engine forgets who was silent for a day.
+  MonotonicTime now = machine_->executor().now();
+  if (now < producer.used || now - producer.used > std::chrono::hours(12)) producer = {};
+  producer.used = now;
   if (producer.id < 0) producer.id = next_producer_++;
   ModelAppend* last = producer.last.order ? p->find(producer.last.order) : nullptr;
   if (last && !last->placed) return;  // it waits for room: whether it comes is not known yet

@@ -65,6 +65,7 @@ class Simulation final : private EngineListener {
     int64_t id = -1;
     int32_t next_sequence = 0;
     ModelAppend last;      ///< of order 0: none yet
+    MonotonicTime used{0};
     bool answered = true;
   };
   struct Weather {
