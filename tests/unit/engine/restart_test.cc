@@ -208,3 +208,15 @@ TEST_CASE("recovery reads through the page cache only where there are no direct 
     CHECK(f.read(f.partition("orders")) == "x\n");
   }
 }
+
+TEST_CASE("a data directory whose checkpoint is gone is refused, because the log says nothing without it") {
+  EngineFixture f;
+  f.start();
+  REQUIRE(f.append(f.make_partition("orders"), "acknowledged\n"));
+  f.power_cut();
+  REQUIRE(f.files.remove("/data/checkpoint"));
+  auto opened = f.open();
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == Errc::kCorrupt);
+  CHECK(opened.error().what.find("/data/checkpoint is missing") != std::string::npos);
+}
