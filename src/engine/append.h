@@ -11,7 +11,6 @@ struct AppendPath::Append {
   Partition* partition = nullptr;
   AppendOptions options;
   Completion<Appended> done;
-  bool control = false;
   wal::Reserve reserve = wal::Reserve::keep;
   WallMilliseconds now{0};
 
@@ -32,9 +31,10 @@ struct AppendPath::Append {
   Offset end;
   Error error;
 
+  bool is_control() const { return reserve != wal::Reserve::keep; }
   bool is_batch() const { return !batch.empty(); }
   /// The records of a text. One of the engine's own stays one, however long: who reads it back decodes it as a whole.
-  LineSplitter lines() const { return {pieces, control ? kMaxValueBytes : kMaxTextAppendBytes}; }
+  LineSplitter lines() const { return {pieces, is_control() ? kMaxValueBytes : kMaxTextAppendBytes}; }
   bool is_large() const { return (is_batch() ? batch.size() : text_bytes) > kCopyUnderLock; }
 };
 

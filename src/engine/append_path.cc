@@ -103,7 +103,6 @@ void AppendPath::append_control(Partition& control, std::string_view json, wal::
   append.partition = &control;
   append.options = {Ack::durable, Wait::no};
   append.done = std::move(done);
-  append.control = true;
   append.reserve = reserve;
   ByteSpan pieces[] = {as_byte_span(json), as_byte_span("\n")};
   append.pieces = pieces;
@@ -119,7 +118,7 @@ RequestId AppendPath::start(Append& append) {
   Outcome outcome;
   {
     MutexLock l(log_.mutex());
-    if (!waiting_.empty() && !append.control && !planted(PlantedBug::order_by_wake_up)) outcome = Outcome::no_room;
+    if (!waiting_.empty() && !append.is_control() && !planted(PlantedBug::order_by_wake_up)) outcome = Outcome::no_room;
     else outcome = place(append);
     if (outcome == Outcome::no_room) {
       RequestId id = wait_for_room(append);
@@ -167,7 +166,7 @@ void AppendPath::sync_all(Completion<void> done) {
 // ---- placing, under the log's lock
 
 AppendPath::Outcome AppendPath::place(Append& append) {
-  if (stopped_ || (refusing_ && !append.control)) return append.error = {Errc::kClosed, 0, "the log is closing"}, Outcome::failed;
+  if (stopped_ || (refusing_ && !append.is_control())) return append.error = {Errc::kClosed, 0, "the log is closing"}, Outcome::failed;
   // Before anything else is found wrong with it: a producer that is told of a gap behind a batch that is in doubt would
   // begin a new epoch and send that batch again, as another.
   if (!log_.poison().what.empty()) return append.error = log_.poison(), Outcome::failed;
@@ -342,10 +341,7 @@ void AppendPath::fill(Append& append) {
   }
   // Visible first: the commit that waits for this copy moves the durable end, which is never beyond the visible one.
   std::vector<Partition::VisibleWaiter> visible;
-  for (const Part& part : append.parts) {
-    std::vector<Partition::VisibleWaiter> more = append.partition->mark_filled(part.ref.base);
-    visible.insert(visible.end(), std::move_iterator(more.begin()), std::move_iterator(more.end()));
-  }
+  for (const Part& part : append.parts) append.partition->mark_filled(part.ref.base, visible);
   {
     MutexLock l(log_.mutex());
     log_.fill_ended(append.parts.front().place);
@@ -388,7 +384,7 @@ void AppendPath::answer(Append& append, Outcome outcome) {
 RequestId AppendPath::wait_for_room(Append& append) {
   size_t size = append.is_batch() ? append.batch.size() : append.text_bytes;
   expect_again(append);
-  if (append.control) return append.error = {Errc::kFull, 0, "the log has no room even for its own records"}, 0;
+  if (append.is_control()) return append.error = {Errc::kFull, 0, "the log has no room even for its own records"}, 0;
   if (append.options.wait == Wait::no)
     return append.error = {Errc::kWouldBlock, 0, "the log is full; try again later"}, 0;
   if (waiting_.size() >= kMaxWaiting || waiting_bytes_ + size > kMaxWaitingBytes)

@@ -5,33 +5,27 @@ namespace topicfs {
 
 static constexpr char kControlName[] = "topicfs.control";  // of partition 0, in footers
 
-/// The first object of an epoch must not be there before a checkpoint that knows the ones before it.
-void Offloader::announce_epoch(std::shared_ptr<Job> job) {
-  if (parts_.checkpoints.announced()) return gather(std::move(job));
-  parts_.checkpoints.save(Upload::yes, [this, job](Result<SavedCheckpoint> r) {
-    if (!r) return try_again(Chain::objects, std::move(r).error(), [this, job] { announce_epoch(job); });
-    gather(job);
-  });
-}
-
 void Offloader::gather(std::shared_ptr<Job> job) {
   job->known = known_control(job->object.to);
-  if (!deletions_are_known(*job)) return announce_deletions(std::move(job));
+  if (!is_announced(*job)) return announce(std::move(job));
   parts_.device.run([this, job] {
     Result<void> gathered = gather_batches(*job);
     if (gathered && job->builder->batches() == 0) return note_put(job);
-    if (gathered && deletions_are_known(*job)) return put(job);
+    if (gathered && is_announced(*job)) return put(job);
     job->builder.reset();
     job->bytes.reset();
-    if (gathered) announce_deletions(job);
+    if (gathered) announce(job);
     else try_again(Chain::objects, std::move(gathered).error(), [this, job] { gather(job); });
   });
 }
 
-/// An object leaves out what was in topics that are deleted. Whoever reads the store must know that they are: from the
+/// The first object of an epoch must not be there before a checkpoint that knows the ones before it.
+///
+/// And an object leaves out what was in topics that are deleted. Whoever reads the store must know that they are: from the
 /// object and those before it, or from a checkpoint. Otherwise a lost disk would bring them back with a part of their
 /// records gone.
-bool Offloader::deletions_are_known(const Job& job) {
+bool Offloader::is_announced(const Job& job) {
+  if (!parts_.checkpoints.announced()) return false;
   Offset newest(newest_deletion_.load());
   {
     MutexLock l(mutex_);
@@ -40,7 +34,7 @@ bool Offloader::deletions_are_known(const Job& job) {
   return newest < job.known || newest < parts_.checkpoints.uploaded_control_end();
 }
 
-void Offloader::announce_deletions(std::shared_ptr<Job> job) {
+void Offloader::announce(std::shared_ptr<Job> job) {
   parts_.checkpoints.save(Upload::yes, [this, job](Result<SavedCheckpoint> r) {
     if (!r) return try_again(Chain::objects, std::move(r).error(), [this, job] { gather(job); });
     gather(job);

@@ -98,7 +98,7 @@ bool Offloader::due(MonotonicTime now) {
   if (stopped_ || !dirty_) return false;
   if (is_poisoned()) return true;
   uint64_t pending = durable_.payload - put_payload_;
-  uint64_t log_bytes = uint64_t{durable_.end.segment() - std::max(offloaded_, put_to_).segment()} * parts_.segments.segment_bytes();
+  uint64_t log_bytes = uint64_t{durable_.end.segment() - stored().segment()} * parts_.segments.segment_bytes();
   return finishing_ || pending >= options_.object_bytes || pending >= options_.pressure_bytes ||
          log_bytes * 4 >= options_.log_bytes * 3 || now - oldest_ >= options_.interval;
 }
@@ -130,7 +130,7 @@ void Offloader::consider() {
   }
   if (rescued) LOG_WARNING("what was durable when the log failed is in {}", parts_.store.url());
   if (job) be_patient();
-  if (job) announce_epoch(std::move(job));
+  if (job) gather(std::move(job));
   else if (finished) end_finish({});
 }
 
@@ -158,7 +158,7 @@ std::shared_ptr<Offloader::Job> Offloader::make_job() {
   Mark end = durable_;
   uint64_t most = options_.object_bytes;
   // What the pool has given up is read back into the heap, of which an object must not take too much.
-  wal::LogPosition from = std::max(offloaded_, put_to_);
+  const wal::LogPosition from = stored();
   if (!parts_.segments.is_in_memory(from)) most = std::min(most, kReadBackBytes);
   for (const Mark& m : marks_) {
     if (m.payload - put_payload_ < most) continue;

@@ -12,6 +12,7 @@
 // up and read back from the log.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -99,11 +100,10 @@ class Offloader {
   void consider_soon() REQUIRES(mutex_);
   bool due(MonotonicTime now) REQUIRES(mutex_);
   std::shared_ptr<Job> make_job() REQUIRES(mutex_);
-  void announce_epoch(std::shared_ptr<Job> job);
   void gather(std::shared_ptr<Job> job);
   Result<void> gather_batches(Job& job);
-  bool deletions_are_known(const Job& job);
-  void announce_deletions(std::shared_ptr<Job> job);
+  bool is_announced(const Job& job);
+  void announce(std::shared_ptr<Job> job);
   Offset known_control(wal::LogPosition to);
   void add_batches(Job& job, Partition& partition);
   void put(std::shared_ptr<Job> job);
@@ -122,6 +122,8 @@ class Offloader {
   void be_patient();
   void lose_patience();
   bool is_poisoned() const REQUIRES(mutex_) { return !poison_.what.empty(); }
+  /// Up to where the log is in the store, whether a record says so or not.
+  wal::LogPosition stored() const REQUIRES(mutex_) { return std::max(offloaded_, put_to_); }
   Error outcome_of_rescue(bool complete) REQUIRES(mutex_);
   void maybe_release_segments();
   uint64_t objects_since_checkpoint() REQUIRES(mutex_);

@@ -51,8 +51,7 @@ void Partition::advance() {
   }
 }
 
-std::vector<Partition::VisibleWaiter> Partition::mark_filled(Offset base) {
-  std::vector<VisibleWaiter> ready;
+void Partition::mark_filled(Offset base, std::vector<VisibleWaiter>& ready) {
   MutexLock l(mutex_);
   for (size_t i = index_.size(); i-- > 0;) {
     if (index_[i].base != base) continue;
@@ -68,7 +67,6 @@ std::vector<Partition::VisibleWaiter> Partition::mark_filled(Offset base) {
     ready.push_back(std::move(waiters_[i]));
     waiters_.erase(waiters_.begin() + static_cast<ptrdiff_t>(i));
   }
-  return ready;
 }
 
 bool Partition::visible_or_wait(VisibleWaiter& waiter) {

@@ -95,13 +95,13 @@ class Partition {
 
   // ---- visibility
 
-  /// The copy of the batch that begins at `base` is done. Returns who waited for what is visible now.
   struct VisibleWaiter {
     Offset end;
     Completion<Appended> done;
     Appended value;
   };
-  std::vector<VisibleWaiter> mark_filled(Offset base) EXCLUDES(mutex_);
+  /// The copy of the batch that begins at `base` is done. Adds to `ready` who waited for what is visible now.
+  void mark_filled(Offset base, std::vector<VisibleWaiter>& ready) EXCLUDES(mutex_);
   /// True if everything before `end` is visible; otherwise keeps `waiter` until it is, moved from.
   bool visible_or_wait(VisibleWaiter& waiter) EXCLUDES(mutex_);
 

@@ -197,10 +197,9 @@ bool Segments::give_up_oldest(LogPosition durable, Reserve reserve) {
   for (auto& s : live_) {
     for (size_t i = 0; i < s->chunks.size(); i++) {
       if (s->chunks[i] == kNoChunk) continue;
-      uint64_t end = std::min<uint64_t>((i + 1) * pool_.chunk_bytes(), options_.segment_bytes);
-      if (LogPosition{uint64_t{s->number} << 32 | end} > durable && !(s->number < durable.segment())) return false;
-      if (keep_unread_ && reserve == Reserve::keep && LogPosition{uint64_t{s->number} << 32 | end} > offloaded_)
-        return held_back_ = true, false;
+      const LogPosition end{uint64_t{s->number} << 32 | std::min<uint64_t>((i + 1) * pool_.chunk_bytes(), options_.segment_bytes)};
+      if (end > durable && !(s->number < durable.segment())) return false;
+      if (keep_unread_ && reserve == Reserve::keep && end > offloaded_) return held_back_ = true, false;
       pool_.give_back(std::exchange(s->chunks[i], kNoChunk));
       resident_--;
       return true;
