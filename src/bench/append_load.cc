@@ -41,9 +41,11 @@ Result<std::vector<UniqueFd>> open_files(const std::string& directory, const App
 }
 
 std::optional<Error> append_line(int fd, const std::string& line, Durability durability) {
-  const ssize_t written = ::write(fd, line.data(), line.size());
-  if (written < 0) return Error{Errc::kIo, errno, "write failed"};
-  if (static_cast<size_t>(written) != line.size()) return Error{Errc::kIo, 0, "write was short"};
+  for (size_t done = 0; done < line.size();) {  // the rest of a short write tells why it was short
+    const ssize_t written = ::write(fd, line.data() + done, line.size() - done);
+    if (written < 0) return Error{Errc::kIo, errno, done == 0 ? "write failed" : "write was short, the rest of it failed"};
+    done += static_cast<size_t>(written);
+  }
   if (durability == Durability::sync && ::fdatasync(fd) != 0) return Error{Errc::kIo, errno, "fdatasync failed"};
   return std::nullopt;
 }
