@@ -185,6 +185,7 @@ Result<void> fill(DaemonOptions& options, const Settings& settings, const StartI
   options.default_partitions = static_cast<int32_t>(settings.integer("default-partitions"));
   options.max_batch_text_bytes = settings.bytes("max-batch-text");
   options.allow_other = choice_of(settings, "allow-other");
+  options.busy_poll = settings.duration("busy-poll");
   options.deleted_is_hole = settings.text("deleted") == "hole";
   TRY_ASSIGN(options.kafka, kafka_options(settings));
   if (settings.is_set("config")) options.config_file = absolute_path(settings.text("config"));

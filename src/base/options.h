@@ -70,6 +70,7 @@ struct DaemonOptions {
 
   Choice allow_other = Choice::automatic;
   bool deleted_is_hole = false;             ///< --deleted=hole, not skip
+  std::chrono::microseconds busy_poll{0};
   std::vector<std::string> kernel_options;  ///< "ro", "nosuid", ...: for mount(2)
   KafkaOptions kafka;                       ///< listen is not set: no gateway
   std::string config_file;                  ///< "": none was named

@@ -67,6 +67,9 @@ constexpr auto kSettings = std::to_array<Setting>({
     {"deleted", choice, "skip", "skip|hole", 0, 0, kDaemon, "Mount",
      "What a partition shows where retention has deleted: nothing, so that readers start at the first line "
      "that is left, or a hole of zero bytes, for backup tools."},
+    {"busy-poll", duration, "50us", "", 0, kMillisecond, kDaemon, "Mount",
+     "How long a thread looks for a program's next request before it sleeps, while they come right after one another. "
+     "0: it sleeps at once."},
 
     {"producer-id-expiration", duration, "24h", "", kSecond, 30 * 24 * kHour, kDaemon, "Kafka",
      "How long the last batches of an idempotent producer that appends nothing are remembered."},

@@ -80,6 +80,7 @@ Result<void> Daemon::mount() {
   m.filesystem.space_path = options_.data_dir;
   m.filesystem.root = {static_cast<uint32_t>(::getuid()), static_cast<uint32_t>(::getgid()), 0755};
   if (options_.allow_other != Choice::automatic) m.allow_other = options_.allow_other == Choice::yes;
+  m.busy_poll = options_.busy_poll;
   m.kernel_options = options_.kernel_options;
   TRY_ASSIGN(mount_, fuse::Mount::start(m, *engine_, *executor_, clock_));
   return {};

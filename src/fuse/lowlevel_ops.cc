@@ -307,6 +307,12 @@ void op_read(fuse_req_t req, fuse_ino_t, size_t size, off_t offset, fuse_file_in
                        });
 }
 
+/// The thread of a request that waits for the disk may do the waiting itself.
+void lend(fuse_req_t req, std::optional<LentThread>& lent) {
+  low_level(req).busy_poll.takes_long();
+  lent.emplace();
+}
+
 void op_write(fuse_req_t req, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* fi) {
   WriteRequest request;
   request.offset = offset;
@@ -316,7 +322,7 @@ void op_write(fuse_req_t req, fuse_ino_t, const char* data, size_t size, off_t o
   request.wait = wait_of(fi->flags);
   request.memory = &request_memory;
   std::optional<LentThread> lent;
-  if (request.ack == Ack::durable) lent.emplace();
+  if (request.ack == Ack::durable) lend(req, lent);
   filesystem(req).write(*file_of(fi), request, interrupt_of(req),
                         [pending = Pending(req)](Answer<size_t> taken) {
                           if (taken)
@@ -335,7 +341,8 @@ void op_flush(fuse_req_t req, fuse_ino_t, fuse_file_info* fi) {
 }
 
 void op_fsync(fuse_req_t req, fuse_ino_t, int, fuse_file_info* fi) {
-  LentThread lent;
+  std::optional<LentThread> lent;
+  lend(req, lent);
   filesystem(req).sync(*file_of(fi), interrupt_of(req), reply_done(req));
 }
 

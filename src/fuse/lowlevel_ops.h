@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "fuse/busy_poll.h"
 #include "fuse/filesystem.h"
 
 struct fuse_lowlevel_ops;
@@ -21,6 +22,7 @@ inline constexpr double kEntryTimeoutSeconds = 86'400;
 struct LowLevel {
   Filesystem& filesystem;
   Clock& clock;
+  BusyPoll busy_poll;
   /// The thread that touches files to wake inotify watchers: its touches change nothing.
   std::atomic<pid_t> toucher{-1};
   /// Requests that are not answered yet; the session ends when there are none.

@@ -12,6 +12,8 @@
 namespace topicfs::fuse {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr unsigned kMinThreads = 2, kMaxThreads = 8;  // beyond that, more threads only contend
 
 }  // namespace
@@ -20,7 +22,7 @@ Mount::Mount(MountOptions options, Engine& engine, Executor& executor, Clock& cl
     : options_(std::move(options)),
       ahead_("topicfs-ahead", clock),
       filesystem_(options_.filesystem, engine, executor, ahead_, clock),
-      low_level_{filesystem_, clock} {}
+      low_level_{filesystem_, clock, {std::thread::hardware_concurrency() > 1 ? options_.busy_poll : 0us, clock}} {}
 
 Mount::~Mount() { shut_down(); }
 

@@ -8,6 +8,7 @@
 #include <topicfs/engine.h>
 #include <topicfs/result.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ struct MountOptions {
   std::string source = "topicfs";  ///< shown by mount(8), df(1)
   FilesystemOptions filesystem;    ///< space_path: a directory on the disk whose space statfs(2) tells
   unsigned threads = 0;            ///< that read requests; 0: one for each processor
+  std::chrono::microseconds busy_poll{50};  ///< see BusyPoll; 0: never, as with a single processor
   std::optional<bool> allow_other; ///< open to other users; not set: where the system allows it
   std::vector<std::string> kernel_options;  ///< "ro", "noexec", ...: what mount(8) knows
 };

@@ -4,6 +4,7 @@
 #include <fuse_lowlevel.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -86,8 +87,9 @@ Result<std::unique_ptr<Session>> Session::start(const SessionOptions& options, L
     MutexLock lock(session->mutex_);
     session->working_ = options.threads;
   }
-  for (unsigned i = 0; i < options.threads; i++)
-    session->workers_.emplace_back([raw = session.get()] { raw->work(); });
+  for (unsigned i = 0; i < options.threads; i++) session->workers_.emplace_back();
+  for (Worker& worker : session->workers_)
+    worker.thread = std::thread([raw = session.get(), &worker] { raw->work(worker); });
   return session;
 }
 
@@ -95,23 +97,51 @@ Session::~Session() {
   stop([] {});
 }
 
-void Session::work() {
+void Session::work(Worker& self) {
   ::pthread_setname_np(::pthread_self(), "topicfs-fuse");
   block_signals();
+  self.handle = ::pthread_self();
   fuse_buf buffer{};
   while (!fuse_session_exited(session_)) {
     if (!request_memory) request_memory = memory_.take(kRequestMemoryBytes);
     buffer.mem = request_memory.get();
-    const int size = fuse_session_receive_buf(session_, &buffer);
+    const int size = receive(self, buffer);
     if (size == -EINTR) continue;
     if (size <= 0) break;  // unmounted
     fuse_session_process_buf(session_, &buffer);
+    low_level_.busy_poll.finished();
   }
   request_memory.reset();
   fuse_session_exit(session_);
+  low_level_.busy_poll.stop();
   MutexLock lock(mutex_);
   working_--;
   changed_.notify_all();
+}
+
+int Session::receive(Worker& self, fuse_buf& buffer) {
+  BusyPoll::Came came = BusyPoll::Came::slept;
+  if (const auto end = low_level_.busy_poll.begin_read()) came = look_until(*end);
+  self.reading = true;
+  const int size = fuse_session_receive_buf(session_, &buffer);
+  self.reading = false;
+  if (low_level_.busy_poll.end_read(size > 0 ? came : BusyPoll::Came::none)) call_out_of_read(self);
+  return size;
+}
+
+BusyPoll::Came Session::look_until(MonotonicTime end) {
+  pollfd device{fuse_session_fd(session_), POLLIN, 0};
+  if (::poll(&device, 1, 0) != 0) return BusyPoll::Came::waiting;
+  while (low_level_.clock.now() < end) {
+    ::sched_yield();  // whoever else wants this processor goes first
+    if (::poll(&device, 1, 0) != 0) return BusyPoll::Came::later;
+  }
+  return BusyPoll::Came::slept;
+}
+
+void Session::call_out_of_read(const Worker& self) {
+  for (Worker& worker : workers_)
+    if (&worker != &self && worker.reading) ::pthread_kill(worker.handle, kKickSignal);
 }
 
 void Session::wait() {
@@ -132,15 +162,16 @@ bool Session::ended() {
 
 void Session::stop_workers() {
   fuse_session_exit(session_);
+  low_level_.busy_poll.stop();
   {
     MutexLock lock(mutex_);
     while (working_ > 0) {
       // Again and again: a signal that comes just before read(2) does not end it.
-      for (auto& worker : workers_) ::pthread_kill(worker.native_handle(), kKickSignal);
+      for (Worker& worker : workers_) ::pthread_kill(worker.thread.native_handle(), kKickSignal);
       changed_.wait_for(mutex_, kKickInterval);
     }
   }
-  for (auto& worker : workers_) worker.join();
+  for (Worker& worker : workers_) worker.thread.join();
   workers_.clear();
 }
 
