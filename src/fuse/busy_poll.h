@@ -40,7 +40,7 @@ class BusyPoll {
   /// True if the threads that are in read(2) should be called out of it, to begin again.
   bool end_read(Came came) EXCLUDES(mutex_);
   void finished() EXCLUDES(mutex_);
-  /// The request that this thread works on takes long: others are to read meanwhile, also if more of its kind come.
+  /// The request that this thread works on takes longer than to wake another: that is to read meanwhile.
   void takes_long() EXCLUDES(mutex_);
   /// No thread polls or waits for one that does from here on.
   void stop() EXCLUDES(mutex_);

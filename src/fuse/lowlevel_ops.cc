@@ -20,6 +20,8 @@ namespace {
 // More pieces than writev(2) takes, or pieces so small that copying them is cheaper, are gathered.
 constexpr size_t kMaxReplyPieces = 256;
 constexpr size_t kMinPieceBytes = 512;
+// With more to copy, what it takes to wake a thread counts for little, and another thread has better uses for its processor.
+constexpr size_t kMostPolledBytes = 16 << 10;
 constexpr unsigned kMaxBackgroundRequests = 64;  // of asynchronous I/O and read-ahead
 
 LowLevel& low_level(fuse_req_t req) { return *static_cast<LowLevel*>(fuse_req_userdata(req)); }
@@ -55,6 +57,10 @@ class Pending {
  private:
   fuse_req_t req_;
 };
+
+void note_size(fuse_req_t req, size_t bytes) {
+  if (bytes > kMostPolledBytes) low_level(req).busy_poll.takes_long();
+}
 
 // ---- interrupts. libfuse calls these with the request locked, perhaps while it is being armed.
 
@@ -298,6 +304,7 @@ Wait wait_of(int flags) { return flags & O_NONBLOCK ? Wait::no : Wait::yes; }
 
 void op_read(fuse_req_t req, fuse_ino_t, size_t size, off_t offset, fuse_file_info* fi) {
   const ReadRequest request{offset, size, wait_of(fi->flags)};
+  note_size(req, size);
   filesystem(req).read(*file_of(fi), request, interrupt_of(req),
                        [pending = Pending(req)](Answer<Bytes> bytes) {
                          if (bytes)
@@ -323,6 +330,7 @@ void op_write(fuse_req_t req, fuse_ino_t, const char* data, size_t size, off_t o
   request.memory = &request_memory;
   std::optional<LentThread> lent;
   if (request.ack == Ack::durable) lend(req, lent);
+  note_size(req, size);
   filesystem(req).write(*file_of(fi), request, interrupt_of(req),
                         [pending = Pending(req)](Answer<size_t> taken) {
                           if (taken)
