@@ -12,7 +12,10 @@
 namespace topicfs {
 namespace {
 
+constexpr MonotonicTime kQuiet = std::chrono::seconds(10);  // between warnings
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+
+int64_t whole_milliseconds(MonotonicTime time) { return std::chrono::floor<std::chrono::milliseconds>(time).count(); }
 
 size_t total_bytes(std::span<const ByteSpan> pieces) {
   size_t n = 0;
@@ -476,13 +479,35 @@ void AppendPath::on_timer() {
     give_up_followers(ended);
     arm_timer();
   }
-  if (!ended.empty()) end_waiting(std::move(ended), Errc::kTimedOut, why_no_room());
+  if (!ended.empty()) {
+    const std::string why = why_no_room();
+    warn_of_no_room(ended.size(), why);
+    end_waiting(std::move(ended), Errc::kTimedOut, why);
+  }
   pump();
 }
 
 std::string AppendPath::why_no_room() {
   if (std::string disk = log_.disk_error(); !disk.empty()) return "the log is full, and the disk takes no more: " + disk;
+  MonotonicTime writing;
+  {
+    MutexLock l(log_.mutex());
+    writing = log_.writing_for();
+  }
+  if (writing >= kDiskIsStuck)
+    return fmt::format("no room came in time, and the disk has been at one write of the log for {} ms", whole_milliseconds(writing));
   return "the log is full and no room came in time; is the object store reachable? See topicfsctl status";
+}
+
+/// The first of a while: there may be many.
+void AppendPath::warn_of_no_room(size_t appends, const std::string& why) {
+  {
+    MutexLock l(log_.mutex());
+    if (clock_.now() < quiet_until_) return;
+    quiet_until_ = clock_.now() + kQuiet;
+  }
+  LOG_WARNING("{} append{} found no room within {} ms: {}", appends, appends == 1 ? "" : "s",
+              whole_milliseconds(limits_.append_timeout), why);
 }
 
 void AppendPath::end_waiting(WaitingList ended, Errc code, const std::string& what) {

@@ -207,6 +207,7 @@ void Log::maybe_start() {
   in_flight_ = std::move(closed_.front());
   closed_.pop_front();
   busy_ = true;
+  submitted_at_ = clock_.now();
   written_durable_ = durable_;
   device_.submit(*this);
 }

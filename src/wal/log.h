@@ -118,6 +118,8 @@ class Log final : private LogWrite {
   LogCounters counters() REQUIRES(mutex_) { return counters_; }
   /// Why the disk gives the log no further segment; empty: it would, or none is needed.
   std::string disk_error() { return segments_.counts().last_error; }
+  /// How long the disk has been at the write that is under way; zero: there is none.
+  MonotonicTime writing_for() REQUIRES(mutex_) { return busy_ ? clock_.now() - submitted_at_ : MonotonicTime{}; }
   uint64_t next_sequence() REQUIRES(mutex_) { return next_sequence_; }
   uint64_t last_commit() REQUIRES(mutex_) { return next_commit_ - 1; }
 
@@ -197,6 +199,7 @@ class Log final : private LogWrite {
   uint32_t previous_checksum_;  // of the device's thread
   uint64_t last_sequence_;      // of the entries that were written; likewise
   LogPosition written_durable_ GUARDED_BY(mutex_);
+  MonotonicTime submitted_at_ GUARDED_BY(mutex_){0};
   MonotonicTime write_began_{0};
 };
 

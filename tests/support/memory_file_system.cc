@@ -414,7 +414,13 @@ Result<std::unique_ptr<FileLock>> MemoryFileSystem::lock(const std::string& path
 
 // ---- the log's device
 
+void ManualLogDevice::hang(bool hangs) {
+  hangs_ = hangs;
+  if (!hangs && hanging_) submit(*std::exchange(hanging_, nullptr));
+}
+
 void ManualLogDevice::submit(LogWrite& write) {
+  if (hangs_) return void(hanging_ = &write);
   executor_.post([this, &write] {
     writes_++;
     std::vector<ByteSpan> pieces;

@@ -147,9 +147,13 @@ class ManualLogDevice final : public LogDevice {
   void submit(LogWrite& write) override;
   void run(Task task) override { executor_.post(std::move(task)); }
   uint64_t writes() const { return writes_; }
+  /// A disk that hangs: a write does not begin until this is false again.
+  void hang(bool hangs);
 
  private:
   Executor& executor_;
+  bool hangs_ = false;
+  LogWrite* hanging_ = nullptr;
   uint64_t writes_ = 0;
 };
 

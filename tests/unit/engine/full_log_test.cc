@@ -107,3 +107,38 @@ TEST_CASE("appends leave the segment that is kept for the log's own records alon
   }
   CHECK(f.read(p) == f.expected);
 }
+
+TEST_CASE("who finds no room because the disk hangs is told so, and nothing is lost when it goes on") {
+  EngineFixture f;
+  f.options.append_timeout = std::chrono::seconds(3);
+  f.start();
+  PartitionId p = f.make_partition("orders");
+  f.device->hang(true);
+  const std::string line(256 << 10, 'x');
+  std::string expected;
+  std::vector<Error> refused;
+  for (size_t i = 0; i < 2 * f.options.pool_bytes / line.size(); i++) {
+    const std::string text = line + std::to_string(i) + "\n";
+    const ByteSpan piece = as_byte_span(text);
+    f.engine->append_text(p, {&piece, 1}, LastLine::complete, {Ack::buffered, Wait::yes}, [&, text](Result<Appended> r) {
+      if (r) expected += text;
+      else refused.push_back(r.error());
+    });
+  }
+  f.executor->advance(std::chrono::milliseconds(2'900));
+  CHECK(refused.empty());
+  const size_t appended = expected.size();
+  CHECK(appended > 0);
+  f.executor->advance(std::chrono::milliseconds(200));
+  REQUIRE(!refused.empty());
+  for (const Error& e : refused) {
+    CHECK(e.code == Errc::kTimedOut);
+    CHECK_MESSAGE(e.message().find("the disk has been at one write of the log for 3") != std::string::npos, e.message());
+  }
+  CHECK(expected.size() == appended);
+  f.device->hang(false);
+  f.settle();
+  REQUIRE(f.append(p, "after it\n"));
+  CHECK(f.read(p) == expected + "after it\n");
+  f.kill();
+}
