@@ -329,8 +329,10 @@ void op_write(fuse_req_t req, fuse_ino_t, const char* data, size_t size, off_t o
   request.wait = wait_of(fi->flags);
   request.memory = &request_memory;
   std::optional<LentThread> lent;
-  if (request.ack == Ack::durable) lend(req, lent);
-  note_size(req, size);
+  if (request.ack == Ack::durable)
+    lend(req, lent);
+  else
+    note_size(req, size);
   filesystem(req).write(*file_of(fi), request, interrupt_of(req),
                         [pending = Pending(req)](Answer<size_t> taken) {
                           if (taken)
