@@ -12,6 +12,7 @@
 namespace topicfs {
 namespace {
 
+constexpr MonotonicTime kDiskIsStuck = std::chrono::seconds(1);  // in one write of the log
 constexpr MonotonicTime kQuiet = std::chrono::seconds(10);  // between warnings
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
@@ -467,9 +468,11 @@ void AppendPath::arm_timer() {
 
 void AppendPath::on_timer() {
   WaitingList ended;
+  MonotonicTime writing;
   {
     MutexLock l(log_.mutex());
     timer_ = 0;
+    writing = log_.writing_for();
     while (!waiting_.empty() && waiting_.front()->deadline <= clock_.now()) {
       waiting_bytes_ -= waiting_.front()->bytes.size();
       ended.push_back(std::move(waiting_.front()));
@@ -480,34 +483,23 @@ void AppendPath::on_timer() {
     arm_timer();
   }
   if (!ended.empty()) {
-    const std::string why = why_no_room();
-    warn_of_no_room(ended.size(), why);
+    const std::string why = why_no_room(writing);
+    if (clock_.now() >= quiet_until_) {
+      quiet_until_ = clock_.now() + kQuiet;
+      LOG_WARNING("{} append{} found no room within {} ms: {}", ended.size(), ended.size() == 1 ? "" : "s",
+                  whole_milliseconds(limits_.append_timeout), why);
+    }
     end_waiting(std::move(ended), Errc::kTimedOut, why);
   }
   pump();
 }
 
-std::string AppendPath::why_no_room() {
+/// `writing`: how long the disk has been at the log's write.
+std::string AppendPath::why_no_room(MonotonicTime writing) {
   if (std::string disk = log_.disk_error(); !disk.empty()) return "the log is full, and the disk takes no more: " + disk;
-  MonotonicTime writing;
-  {
-    MutexLock l(log_.mutex());
-    writing = log_.writing_for();
-  }
   if (writing >= kDiskIsStuck)
     return fmt::format("no room came in time, and the disk has been at one write of the log for {} ms", whole_milliseconds(writing));
   return "the log is full and no room came in time; is the object store reachable? See topicfsctl status";
-}
-
-/// The first of a while: there may be many.
-void AppendPath::warn_of_no_room(size_t appends, const std::string& why) {
-  {
-    MutexLock l(log_.mutex());
-    if (clock_.now() < quiet_until_) return;
-    quiet_until_ = clock_.now() + kQuiet;
-  }
-  LOG_WARNING("{} append{} found no room within {} ms: {}", appends, appends == 1 ? "" : "s",
-              whole_milliseconds(limits_.append_timeout), why);
 }
 
 void AppendPath::end_waiting(WaitingList ended, Errc code, const std::string& what) {

@@ -24,7 +24,6 @@ inline constexpr size_t kCopyUnderLock = 16 << 10;
 inline constexpr size_t kMaxFileBatchBytes = 256 << 10;       ///< a batch of lines grows to about this
 inline constexpr size_t kMaxWaitingBytes = 64 << 20;         ///< of appends that wait for room
 inline constexpr size_t kMaxWaiting = 100'000;
-inline constexpr MonotonicTime kDiskIsStuck = std::chrono::seconds(1);  ///< in one write of the log
 inline constexpr MonotonicTime kLookForRoom = std::chrono::seconds(1);  ///< a full disk tells nobody that it has room
 
 struct AppendLimits {
@@ -109,9 +108,8 @@ class AppendPath {
   RequestId wait_for_room(Append& append) REQUIRES(log_.mutex());
   void pump();
   void arm_timer() REQUIRES(log_.mutex());
-  std::string why_no_room();
+  std::string why_no_room(MonotonicTime writing);
   void on_timer();
-  void warn_of_no_room(size_t appends, const std::string& why) EXCLUDES(log_.mutex());
   void end_waiting(WaitingList ended, Errc code, const std::string& what);
 
   const AppendLimits limits_;
@@ -127,7 +125,7 @@ class AppendPath {
   RequestId next_request_ = 1;
   TimerId timer_ = 0, producer_timer_ = 0;
   bool pumping_ = false, room_came_ = false, refusing_ = false, stopped_ = false;
-  MonotonicTime quiet_until_{0};
+  MonotonicTime quiet_until_{0};                // of the timer alone
   AppendCounters counters_;
   ProducerCounters producer_counters_;
 };

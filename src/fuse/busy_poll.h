@@ -10,8 +10,11 @@
 // and reads it; end_read; if there was one, works on it; finished.
 #pragma once
 
+#include <pthread.h>
+
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -37,8 +40,8 @@ class BusyPoll {
 
   /// Until when to look before the thread reads; nothing: not at all. Blocks while another thread polls.
   std::optional<MonotonicTime> begin_read() EXCLUDES(mutex_);
-  /// True if the threads that are in read(2) should be called out of it, to begin again.
-  bool end_read(Came came) EXCLUDES(mutex_);
+  /// The threads to call out of read(2), so that they begin again; one or the other may have left it by itself.
+  std::vector<pthread_t> end_read(Came came) EXCLUDES(mutex_);
   void finished() EXCLUDES(mutex_);
   /// The request that this thread works on takes longer than to wake another: that is to read meanwhile.
   void takes_long() EXCLUDES(mutex_);
@@ -54,7 +57,7 @@ class BusyPoll {
   Mutex mutex_;
   CondVar resigned_;
   std::thread::id poller_ GUARDED_BY(mutex_);  // that of no thread: none
-  int reading_ GUARDED_BY(mutex_) = 0;
+  std::vector<pthread_t> reading_ GUARDED_BY(mutex_);
   int working_ GUARDED_BY(mutex_) = 0;
   int lone_ GUARDED_BY(mutex_) = 0;
   int behind_ GUARDED_BY(mutex_) = 0;

@@ -58,9 +58,7 @@ class Pending {
   fuse_req_t req_;
 };
 
-void note_size(fuse_req_t req, size_t bytes) {
-  if (bytes > kMostPolledBytes) low_level(req).busy_poll.takes_long();
-}
+void takes_long(fuse_req_t req) { low_level(req).busy_poll.takes_long(); }
 
 // ---- interrupts. libfuse calls these with the request locked, perhaps while it is being armed.
 
@@ -304,7 +302,7 @@ Wait wait_of(int flags) { return flags & O_NONBLOCK ? Wait::no : Wait::yes; }
 
 void op_read(fuse_req_t req, fuse_ino_t, size_t size, off_t offset, fuse_file_info* fi) {
   const ReadRequest request{offset, size, wait_of(fi->flags)};
-  note_size(req, size);
+  if (size > kMostPolledBytes) takes_long(req);
   filesystem(req).read(*file_of(fi), request, interrupt_of(req),
                        [pending = Pending(req)](Answer<Bytes> bytes) {
                          if (bytes)
@@ -312,12 +310,6 @@ void op_read(fuse_req_t req, fuse_ino_t, size_t size, off_t offset, fuse_file_in
                          else
                            pending.fail(bytes.error());
                        });
-}
-
-/// The thread of a request that waits for the disk may do the waiting itself.
-void lend(fuse_req_t req, std::optional<LentThread>& lent) {
-  low_level(req).busy_poll.takes_long();
-  lent.emplace();
 }
 
 void op_write(fuse_req_t req, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* fi) {
@@ -329,10 +321,8 @@ void op_write(fuse_req_t req, fuse_ino_t, const char* data, size_t size, off_t o
   request.wait = wait_of(fi->flags);
   request.memory = &request_memory;
   std::optional<LentThread> lent;
-  if (request.ack == Ack::durable)
-    lend(req, lent);
-  else
-    note_size(req, size);
+  if (request.ack == Ack::durable) lent.emplace();
+  if (lent || size > kMostPolledBytes) takes_long(req);
   filesystem(req).write(*file_of(fi), request, interrupt_of(req),
                         [pending = Pending(req)](Answer<size_t> taken) {
                           if (taken)
@@ -351,8 +341,8 @@ void op_flush(fuse_req_t req, fuse_ino_t, fuse_file_info* fi) {
 }
 
 void op_fsync(fuse_req_t req, fuse_ino_t, int, fuse_file_info* fi) {
-  std::optional<LentThread> lent;
-  lend(req, lent);
+  takes_long(req);
+  LentThread lent;
   filesystem(req).sync(*file_of(fi), interrupt_of(req), reply_done(req));
 }
 

@@ -87,9 +87,8 @@ Result<std::unique_ptr<Session>> Session::start(const SessionOptions& options, L
     MutexLock lock(session->mutex_);
     session->working_ = options.threads;
   }
-  for (unsigned i = 0; i < options.threads; i++) session->workers_.emplace_back();
-  for (Worker& worker : session->workers_)
-    worker.thread = std::thread([raw = session.get(), &worker] { raw->work(worker); });
+  for (unsigned i = 0; i < options.threads; i++)
+    session->workers_.emplace_back([raw = session.get()] { raw->work(); });
   return session;
 }
 
@@ -97,15 +96,14 @@ Session::~Session() {
   stop([] {});
 }
 
-void Session::work(Worker& self) {
+void Session::work() {
   ::pthread_setname_np(::pthread_self(), "topicfs-fuse");
   block_signals();
-  self.handle = ::pthread_self();
   fuse_buf buffer{};
   while (!fuse_session_exited(session_)) {
     if (!request_memory) request_memory = memory_.take(kRequestMemoryBytes);
     buffer.mem = request_memory.get();
-    const int size = receive(self, buffer);
+    const int size = receive(buffer);
     if (size == -EINTR) continue;
     if (size <= 0) break;  // unmounted
     fuse_session_process_buf(session_, &buffer);
@@ -119,13 +117,12 @@ void Session::work(Worker& self) {
   changed_.notify_all();
 }
 
-int Session::receive(Worker& self, fuse_buf& buffer) {
+int Session::receive(fuse_buf& buffer) {
   BusyPoll::Came came = BusyPoll::Came::slept;
   if (const auto end = low_level_.busy_poll.begin_read()) came = look_until(*end);
-  self.reading = true;
   const int size = fuse_session_receive_buf(session_, &buffer);
-  self.reading = false;
-  if (low_level_.busy_poll.end_read(size > 0 ? came : BusyPoll::Came::none)) call_out_of_read(self);
+  for (pthread_t other : low_level_.busy_poll.end_read(size > 0 ? came : BusyPoll::Came::none))
+    ::pthread_kill(other, kKickSignal);
   return size;
 }
 
@@ -137,11 +134,6 @@ BusyPoll::Came Session::look_until(MonotonicTime end) {
     if (::poll(&device, 1, 0) != 0) return BusyPoll::Came::later;
   }
   return BusyPoll::Came::slept;
-}
-
-void Session::call_out_of_read(const Worker& self) {
-  for (Worker& worker : workers_)
-    if (&worker != &self && worker.reading) ::pthread_kill(worker.handle, kKickSignal);
 }
 
 void Session::wait() {
@@ -167,11 +159,11 @@ void Session::stop_workers() {
     MutexLock lock(mutex_);
     while (working_ > 0) {
       // Again and again: a signal that comes just before read(2) does not end it.
-      for (Worker& worker : workers_) ::pthread_kill(worker.thread.native_handle(), kKickSignal);
+      for (auto& worker : workers_) ::pthread_kill(worker.native_handle(), kKickSignal);
       changed_.wait_for(mutex_, kKickInterval);
     }
   }
-  for (Worker& worker : workers_) worker.thread.join();
+  for (auto& worker : workers_) worker.join();
   workers_.clear();
 }
 

@@ -2,11 +2,8 @@
 // threads is enough: no request blocks one.
 #pragma once
 
-#include <pthread.h>
 #include <topicfs/result.h>
 
-#include <atomic>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -51,23 +48,17 @@ class Session {
  private:
   Session(SessionOptions options, LowLevel& low_level)
       : options_(std::move(options)), low_level_(low_level) {}
-  struct Worker {
-    std::thread thread;
-    pthread_t handle{};  // the thread's own word for itself, before it first reads
-    std::atomic<bool> reading{false};
-  };
-  void work(Worker& self) EXCLUDES(mutex_);
+  void work() EXCLUDES(mutex_);
   /// The size of a request, -EINTR to begin again, else there will be no more.
-  int receive(Worker& self, fuse_buf& buffer);
+  int receive(fuse_buf& buffer);
   BusyPoll::Came look_until(MonotonicTime end);
-  void call_out_of_read(const Worker& self);
   void stop_workers();
 
   const SessionOptions options_;
   LowLevel& low_level_;
   fuse_session* session_ = nullptr;
   DirectBuffers memory_;  // for requests
-  std::deque<Worker> workers_;
+  std::vector<std::thread> workers_;
   Mutex mutex_;
   CondVar changed_;
   size_t working_ GUARDED_BY(mutex_) = 0;

@@ -71,9 +71,15 @@ def head(targets):
 def warm_daemon(data_dir, store, *words):
     """A daemon that has all memory of its pool: to get that takes a virtual machine seconds of a processor."""
     with Daemon(binary("topicfs"), data_dir, f"file:{store}", extra=words, deadline=3600) as daemon:
-        threads = pathlib.Path(f"/proc/{daemon.process.pid}/task")
-        wait_until(lambda: all(comm.read_text() != "topicfs-warmer\n" for comm in threads.glob("*/comm")), 120, "memory")
+        wait_until(lambda: is_warm(daemon.process.pid), 120, "the pool's memory")
         yield daemon
+
+
+def is_warm(pid):
+    try:
+        return all(comm.read_text() != "topicfs-warmer\n" for comm in pathlib.Path(f"/proc/{pid}/task").glob("*/comm"))
+    except OSError:  # a thread has ended meanwhile
+        return False
 
 
 def appends(options, top):
